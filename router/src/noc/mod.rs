@@ -1,0 +1,124 @@
+//! The network as the chip sees it: packets in, times and losses out.
+
+mod analytic;
+mod packet;
+
+pub use analytic::Analytic;
+pub use packet::{PacketNoc, QueueLimits};
+
+use crate::counters::NocCounters;
+use crate::route::{DropCause, RouteId};
+use crate::topology::EndpointId;
+use serde::{Deserialize, Serialize};
+
+/// How faithfully the network is modelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Exact link loads, no contention.
+    Analytic,
+    /// Packets on links of finite width with finite queues.
+    Packet,
+}
+
+impl Level {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Analytic => "analytic",
+            Level::Packet => "packet",
+        }
+    }
+
+    /// The level of that name.
+    pub fn by_name(name: &str) -> Option<Level> {
+        [Level::Analytic, Level::Packet].into_iter().find(|level| level.name() == name)
+    }
+}
+
+/// A packet to send in a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Injection {
+    /// Time inside the tick, in picoseconds.
+    pub at_ps: u64,
+    /// Its route.
+    pub route: RouteId,
+    /// Its length, at least 1.
+    pub flits: u16,
+    /// Opaque word it carries.
+    pub payload: i32,
+    /// Opaque word that comes back in verdicts.
+    pub tag: u32,
+}
+
+/// What became of one copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its tail arrived, in picoseconds from the start of the tick.
+    Arrived {
+        /// The time.
+        at_ps: u64,
+    },
+    /// It is lost.
+    Dropped(DropCause),
+}
+
+/// The fate of one copy of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The packet's tag.
+    pub tag: u32,
+    /// The packet's route.
+    pub route: RouteId,
+    /// Which copy.
+    pub destination: EndpointId,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// Where verdicts go. A chip with a barrier and no faults ignores them.
+#[derive(Debug)]
+pub enum VerdictSink<'a> {
+    /// Nobody asks.
+    Ignore,
+    /// They are appended here, in order of decision.
+    Collect(&'a mut Vec<Verdict>),
+}
+
+impl VerdictSink<'_> {
+    fn push(&mut self, verdict: Verdict) {
+        if let VerdictSink::Collect(list) = self {
+            list.push(verdict);
+        }
+    }
+}
+
+/// The outcome of a call to [`Noc::run_tick`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TickOutcome {
+    /// Arrival of the last copy that arrived in this call, in picoseconds from its start; 0 if none did.
+    pub end_ps: u64,
+    /// Copies still under way.
+    pub in_flight: u64,
+}
+
+/// A network: function is the chip's, time and counts are the network's.
+pub trait Noc: Send {
+    /// Its level.
+    fn level(&self) -> Level;
+
+    /// Sends `injections` (any order) and runs until nothing is under way, or until `until_ps`; what is under
+    /// way then goes on in the next call, whose time 0 is this call's `until_ps`.
+    fn run_tick(
+        &mut self,
+        injections: &[Injection],
+        until_ps: Option<u64>,
+        verdicts: &mut VerdictSink<'_>,
+    ) -> TickOutcome;
+
+    /// Everything counted since the last reset.
+    fn counters(&self) -> NocCounters;
+
+    /// Empties the network and its counters.
+    fn reset(&mut self);
+}

@@ -1,0 +1,390 @@
+//! Routes compiled from a routing function: for every (source, destinations) a tree of links, walked once.
+
+use crate::routing::{Candidates, OutputPort, RouteState, Routing, Selection};
+use crate::topology::{EndpointId, LinkId, RouterId, Topology};
+use serde::{Deserialize, Serialize};
+
+/// A compiled route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RouteId(pub u32);
+
+impl RouteId {
+    /// The index as a position in a slice.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a route must join: one packet from `source` reaches each of `destinations` once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RouteRequest {
+    /// Where the packet enters.
+    pub source: EndpointId,
+    /// Where its copies leave, each named once; the source itself is allowed.
+    pub destinations: Vec<EndpointId>,
+}
+
+/// Why a copy was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DropCause {
+    /// Its route leads over a dead link.
+    DeadLink,
+}
+
+/// One link of a route's tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteLink {
+    /// The link.
+    pub link: LinkId,
+    /// Position in the route of the link before it; `None` on leaving the source's router.
+    pub parent: Option<u32>,
+}
+
+/// One copy that a route owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Where the copy leaves.
+    pub destination: EndpointId,
+    /// Position in the route of its last link; `None` if it crosses none.
+    pub via: Option<u32>,
+    /// Links crossed.
+    pub hops: u32,
+    /// Head latency without contention, in picoseconds: inject + sum of link latencies + eject, or loopback.
+    pub head_latency_ps: u64,
+    /// Slowest time a flit takes on any connection of the path, in picoseconds; 0 for a loopback.
+    pub flit_ps: u64,
+    /// Set if the copy can never arrive.
+    pub lost: Option<DropCause>,
+}
+
+impl Leg {
+    /// Latency of a packet's tail without contention, in picoseconds.
+    pub fn latency_ps(&self, flits: u16) -> u64 {
+        self.head_latency_ps + u64::from(flits.saturating_sub(1)) * self.flit_ps
+    }
+}
+
+/// Why routes cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// An endpoint that the topology lacks.
+    #[error("route {route}: endpoint {endpoint} does not exist; there are {count}")]
+    UnknownEndpoint {
+        /// Index of the request.
+        route: usize,
+        /// The endpoint named.
+        endpoint: u32,
+        /// Endpoints there are.
+        count: usize,
+    },
+    /// Nowhere to go.
+    #[error("route {route}: no destination is named")]
+    Empty {
+        /// Index of the request.
+        route: usize,
+    },
+    /// A destination named twice.
+    #[error("route {route}: endpoint {endpoint} is named twice as a destination")]
+    Duplicate {
+        /// Index of the request.
+        route: usize,
+        /// The endpoint.
+        endpoint: u32,
+    },
+    /// The routing function never arrives.
+    #[error("route {route}: `{routing}` does not arrive within {limit} links: it loops or gives no way on")]
+    Loop {
+        /// Index of the request.
+        route: usize,
+        /// The routing function's name.
+        routing: &'static str,
+        /// Links after which we gave up.
+        limit: usize,
+    },
+}
+
+/// Routes as flat trees, indexed by [`RouteId`].
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable {
+    sources: Vec<EndpointId>,
+    link_ends: Vec<u32>,
+    links: Vec<RouteLink>,
+    leg_ends: Vec<u32>,
+    legs: Vec<Leg>,
+    longest_ps: Vec<Option<u64>>,
+}
+
+impl RouteTable {
+    /// Walks `routing` from every source to its destinations; choices see an unloaded network.
+    ///
+    /// # Errors
+    /// Every request that is wrong, with its index.
+    pub fn build(
+        topology: &Topology,
+        routing: &dyn Routing,
+        selection: &dyn Selection,
+        requests: &[RouteRequest],
+    ) -> Result<RouteTable, Vec<RouteError>> {
+        let mut table = RouteTable::default();
+        let mut errors = Vec::new();
+        for (route, request) in requests.iter().enumerate() {
+            let before = errors.len();
+            check(topology, route, request, &mut errors);
+            if errors.len() == before {
+                if let Err(error) = table.walk(topology, routing, selection, route, request) {
+                    errors.push(error);
+                }
+            }
+        }
+        if errors.is_empty() { Ok(table) } else { Err(errors) }
+    }
+
+    fn walk(
+        &mut self,
+        topology: &Topology,
+        routing: &dyn Routing,
+        selection: &dyn Selection,
+        route: usize,
+        request: &RouteRequest,
+    ) -> Result<(), RouteError> {
+        struct Step {
+            here: RouterId,
+            via: Option<u32>,
+            destinations: Vec<EndpointId>,
+            state: RouteState,
+            hops: u32,
+            head_ps: u64,
+            flit_ps: u64,
+            lost: Option<DropCause>,
+        }
+        let limit = 4 * topology.router_count();
+        let source = &topology.endpoints()[request.source.index()];
+        let first_link = self.links.len();
+        let first_leg = self.legs.len();
+        let mut remote = request.destinations.clone();
+        remote.retain(|&to| to != request.source);
+        if remote.len() < request.destinations.len() {
+            self.legs.push(Leg {
+                destination: request.source,
+                via: None,
+                hops: 0,
+                head_latency_ps: source.local.loopback_ps,
+                flit_ps: 0,
+                lost: None,
+            });
+        }
+        let state = routing.at_source(topology, request.source, &remote, 0);
+        let mut work = Vec::new();
+        if !remote.is_empty() {
+            work.push(Step {
+                here: source.router,
+                via: None,
+                destinations: remote,
+                state,
+                hops: 0,
+                head_ps: source.local.inject_ps,
+                flit_ps: source.local.flit_ps,
+                lost: None,
+            });
+        }
+        let mut candidates = Candidates::default();
+        while let Some(step) = work.pop() {
+            let from = step.via.map(|i| self.links[first_link + i as usize].link);
+            routing.legal(topology, step.here, from, &step.destinations, step.state, &mut candidates);
+            let served: usize = candidates.branches.iter().map(|b| b.destinations.len()).sum();
+            if served != step.destinations.len() || step.hops as usize > limit {
+                return Err(RouteError::Loop { route, routing: routing.name(), limit });
+            }
+            for branch in candidates.branches.drain(..) {
+                let choice = match branch.alternatives.len() {
+                    0 => return Err(RouteError::Loop { route, routing: routing.name(), limit }),
+                    1 => 0,
+                    _ => selection.choose(step.here, &branch.alternatives, &|_| 0),
+                };
+                let alternative = branch.alternatives[choice];
+                match alternative.port {
+                    OutputPort::Eject => {
+                        for destination in branch.destinations {
+                            let local = &topology.endpoints()[destination.index()].local;
+                            self.legs.push(Leg {
+                                destination,
+                                via: step.via,
+                                hops: step.hops,
+                                head_latency_ps: step.head_ps + local.eject_ps,
+                                flit_ps: step.flit_ps.max(local.flit_ps),
+                                lost: step.lost,
+                            });
+                        }
+                    }
+                    OutputPort::Link(link) => {
+                        let dead = step.lost.is_some() || topology.is_dead(link);
+                        // What lies behind a dead link is never crossed, so it is not part of the tree.
+                        let via = if dead {
+                            step.via
+                        } else {
+                            self.links.push(RouteLink { link, parent: step.via });
+                            Some((self.links.len() - first_link - 1) as u32)
+                        };
+                        let class = topology.class_of(link);
+                        work.push(Step {
+                            here: topology.links()[link.index()].to,
+                            via,
+                            destinations: branch.destinations,
+                            state: alternative.next,
+                            hops: step.hops + 1,
+                            head_ps: step.head_ps + class.latency_ps,
+                            flit_ps: step.flit_ps.max(class.flit_ps),
+                            lost: if dead { Some(DropCause::DeadLink) } else { None },
+                        });
+                    }
+                }
+            }
+        }
+        let longest =
+            self.legs[first_leg..].iter().filter(|leg| leg.lost.is_none()).map(|leg| leg.latency_ps(1)).max();
+        self.sources.push(request.source);
+        self.link_ends.push(self.links.len() as u32);
+        self.leg_ends.push(self.legs.len() as u32);
+        self.longest_ps.push(longest);
+        Ok(())
+    }
+
+    /// Number of routes.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there is no route.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Where packets of the route enter.
+    pub fn source(&self, route: RouteId) -> EndpointId {
+        self.sources[route.index()]
+    }
+
+    /// The route's links, each after its parent.
+    pub fn links(&self, route: RouteId) -> &[RouteLink] {
+        let start = route.index().checked_sub(1).map_or(0, |before| self.link_ends[before]);
+        &self.links[start as usize..self.link_ends[route.index()] as usize]
+    }
+
+    /// The copies the route owes.
+    pub fn legs(&self, route: RouteId) -> &[Leg] {
+        let start = route.index().checked_sub(1).map_or(0, |before| self.leg_ends[before]);
+        &self.legs[start as usize..self.leg_ends[route.index()] as usize]
+    }
+
+    /// Latency of the last copy without contention, in picoseconds; `None` if all copies are lost.
+    pub fn longest_ps(&self, route: RouteId, flits: u16) -> Option<u64> {
+        if flits == 1 {
+            return self.longest_ps[route.index()];
+        }
+        self.legs(route).iter().filter(|leg| leg.lost.is_none()).map(|leg| leg.latency_ps(flits)).max()
+    }
+}
+
+fn check(topology: &Topology, route: usize, request: &RouteRequest, errors: &mut Vec<RouteError>) {
+    let count = topology.endpoints().len();
+    for endpoint in std::iter::once(&request.source).chain(&request.destinations) {
+        if endpoint.index() >= count {
+            errors.push(RouteError::UnknownEndpoint { route, endpoint: endpoint.0, count });
+        }
+    }
+    if request.destinations.is_empty() {
+        errors.push(RouteError::Empty { route });
+    }
+    let mut sorted = request.destinations.clone();
+    sorted.sort_unstable();
+    for pair in sorted.windows(2).filter(|pair| pair[0] == pair[1]) {
+        errors.push(RouteError::Duplicate { route, endpoint: pair[0].0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::{Branch, DimensionOrder, FirstLegal};
+    use crate::topology::tests::mesh;
+
+    fn build(topology: &Topology, source: u32, destinations: &[u32]) -> Result<RouteTable, Vec<RouteError>> {
+        let request = RouteRequest {
+            source: EndpointId(source),
+            destinations: destinations.iter().map(|&d| EndpointId(d)).collect(),
+        };
+        RouteTable::build(topology, &DimensionOrder::xy(), &FirstLegal, &[request])
+    }
+
+    #[test]
+    fn a_tree_shares_the_links_of_its_trunk() {
+        let topology = mesh(4, 3, 1);
+        let table = build(&topology, 0, &[3, 7, 11, 0]).unwrap();
+        let route = RouteId(0);
+        assert_eq!(table.links(route).len(), 5, "three links east, two north");
+        let hops: Vec<_> = table.legs(route).iter().map(|l| (l.destination.0, l.hops)).collect();
+        assert_eq!(hops, [(0, 0), (3, 3), (7, 4), (11, 5)]);
+        assert_eq!(table.legs(route)[0].head_latency_ps, 700);
+        assert_eq!(table.legs(route)[3].head_latency_ps, 1000 + 3 * 4100 + 2 * 6500 + 1100);
+        assert_eq!(table.longest_ps(route, 3), Some(27400 + 2 * 1100));
+    }
+
+    #[test]
+    fn wrong_requests_are_all_reported() {
+        let topology = mesh(2, 2, 1);
+        assert_eq!(build(&topology, 9, &[1, 1, 8]).unwrap_err().len(), 3);
+        assert_eq!(build(&topology, 0, &[]).unwrap_err(), [RouteError::Empty { route: 0 }]);
+    }
+
+    #[test]
+    fn copies_behind_a_dead_link_are_lost() {
+        let mut topology = mesh(3, 1, 1);
+        topology.kill_link(crate::Coord { x: 1, y: 0 }, crate::Direction::East).unwrap();
+        let table = build(&topology, 0, &[1, 2]).unwrap();
+        let lost: Vec<_> = table.legs(RouteId(0)).iter().map(|l| l.lost).collect();
+        assert_eq!(lost, [None, Some(DropCause::DeadLink)]);
+        assert_eq!(table.links(RouteId(0)).len(), 1);
+    }
+
+    /// Walks east and west for ever.
+    struct PingPong;
+    impl Routing for PingPong {
+        fn name(&self) -> &'static str {
+            "ping-pong"
+        }
+        fn virtual_channels(&self) -> u8 {
+            1
+        }
+        fn at_source(&self, _: &Topology, _: EndpointId, _: &[EndpointId], _: u64) -> RouteState {
+            RouteState(0)
+        }
+        fn legal(
+            &self,
+            topology: &Topology,
+            here: RouterId,
+            _: Option<LinkId>,
+            destinations: &[EndpointId],
+            state: RouteState,
+            candidates: &mut Candidates,
+        ) {
+            let direction = crate::Direction::ALL[state.0 as usize];
+            let port = OutputPort::Link(topology.link_from(here, direction).unwrap());
+            let next = RouteState(1 - state.0);
+            let channels = crate::routing::ChannelSet(1);
+            candidates.branches = vec![Branch {
+                destinations: destinations.to_vec(),
+                alternatives: vec![crate::routing::Alternative { port, channels, next }],
+            }];
+        }
+    }
+
+    #[test]
+    fn a_loop_is_an_error_not_a_hang() {
+        let topology = mesh(2, 2, 1);
+        let request = RouteRequest { source: EndpointId(0), destinations: vec![EndpointId(3)] };
+        let errors = RouteTable::build(&topology, &PingPong, &FirstLegal, &[request]).unwrap_err();
+        assert!(matches!(errors[0], RouteError::Loop { .. }));
+    }
+}

@@ -1,0 +1,146 @@
+//! Which way a packet may go ([`Routing`]) and which of the allowed ways it takes now ([`Selection`]).
+//!
+//! A routing function is pure and knows no load, so it can be enumerated: tables are compiled from it and a
+//! prover can walk all its dependencies. Load enters through the selection alone.
+
+mod dimension_order;
+
+pub use dimension_order::DimensionOrder;
+
+use crate::topology::{EndpointId, LinkId, RouterId, Topology};
+
+/// State a routing function carries from router to router (a coin, a phase); opaque to everyone else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RouteState(pub u32);
+
+/// A set of virtual channels, bit i for channel i.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChannelSet(pub u32);
+
+/// Where a packet leaves a router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OutputPort {
+    /// Over a link.
+    Link(LinkId),
+    /// To the endpoints of this router that the branch serves.
+    Eject,
+}
+
+/// One allowed way on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// The output.
+    pub port: OutputPort,
+    /// The virtual channels allowed there.
+    pub channels: ChannelSet,
+    /// The state the packet carries on.
+    pub next: RouteState,
+}
+
+/// A part of the destinations that travels on together; several branches are a multicast fork.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// Destinations served, in the order given.
+    pub destinations: Vec<EndpointId>,
+    /// The ways it may take; more than one means the routing is adaptive here.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// The answer of a routing function: every branch must be taken, each by one of its alternatives.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    /// The branches.
+    pub branches: Vec<Branch>,
+}
+
+/// A routing function: which ways are legal, whatever the load.
+pub trait Routing: Send + Sync {
+    /// Name in the registry.
+    fn name(&self) -> &'static str;
+    /// Virtual channels it needs to be free of deadlock.
+    fn virtual_channels(&self) -> u8;
+    /// State at injection; `draw` is the packet's own random word, for strategies that toss a coin.
+    fn at_source(
+        &self,
+        topology: &Topology,
+        source: EndpointId,
+        destinations: &[EndpointId],
+        draw: u64,
+    ) -> RouteState;
+    /// Writes the legal ways on from `here` into `candidates` (cleared first).
+    fn legal(
+        &self,
+        topology: &Topology,
+        here: RouterId,
+        from: Option<LinkId>,
+        destinations: &[EndpointId],
+        state: RouteState,
+        candidates: &mut Candidates,
+    );
+}
+
+/// Picks one of several legal ways.
+pub trait Selection: Send + Sync {
+    /// Name in reports.
+    fn name(&self) -> &'static str;
+    /// Index into `alternatives` (never empty); `load` tells the packets waiting for a link.
+    fn choose(&self, here: RouterId, alternatives: &[Alternative], load: &dyn Fn(LinkId) -> u64) -> usize;
+}
+
+/// Takes the first legal way; right for deterministic routing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstLegal;
+
+impl Selection for FirstLegal {
+    fn name(&self) -> &'static str {
+        "first-legal"
+    }
+    fn choose(&self, _: RouterId, _: &[Alternative], _: &dyn Fn(LinkId) -> u64) -> usize {
+        0
+    }
+}
+
+/// A row of the registry.
+pub struct RoutingStrategy {
+    /// Name users type.
+    pub name: &'static str,
+    /// One sentence.
+    pub description: &'static str,
+    /// Makes one.
+    pub make: fn() -> Box<dyn Routing>,
+}
+
+/// All strategies by name. Adding one is one file and one line here.
+pub fn strategies() -> &'static [RoutingStrategy] {
+    &[
+        RoutingStrategy {
+            name: "xy",
+            description: "dimension order, x first; a tree for several destinations",
+            make: || Box::new(DimensionOrder::xy()),
+        },
+        RoutingStrategy {
+            name: "yx",
+            description: "dimension order, y first; a tree for several destinations",
+            make: || Box::new(DimensionOrder::yx()),
+        },
+    ]
+}
+
+/// Makes the strategy of that name, if there is one.
+pub fn by_name(name: &str) -> Option<Box<dyn Routing>> {
+    strategies().iter().find(|s| s.name == name).map(|s| (s.make)())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_names_are_the_strategies_own() {
+        for strategy in strategies() {
+            assert_eq!((strategy.make)().name(), strategy.name);
+            assert_eq!(by_name(strategy.name).map(|r| r.name()), Some(strategy.name));
+        }
+        assert!(by_name("xz").is_none());
+    }
+}

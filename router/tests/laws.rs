@@ -1,0 +1,229 @@
+//! The laws of the network, over random meshes, faults, routes and traffic.
+
+use proptest::prelude::*;
+use spikemesh_router::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+struct Case {
+    topology: Arc<Topology>,
+    routes: Arc<RouteTable>,
+    injections: Vec<Injection>,
+    slots: u32,
+}
+
+fn spec(width: u16, height: u16, cores: u16, flit_ps: [u64; 3]) -> MeshSpec {
+    let link = |name: &str, latency_ps, flit_ps| LinkClass { name: name.into(), latency_ps, flit_ps };
+    MeshSpec {
+        width,
+        height,
+        endpoints_per_router: cores,
+        east_west: link("east_west", 4100, flit_ps[0]),
+        north_south: link("north_south", 6500, flit_ps[1]),
+        local: LocalClass {
+            name: "core".into(),
+            inject_ps: 1000,
+            eject_ps: 1100,
+            flit_ps: flit_ps[2],
+            loopback_ps: 700,
+        },
+    }
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let shape = (1u16..6, 1u16..6, 1u16..4, prop::array::uniform3(0u64..9000), 1u32..4);
+    let faults = prop::collection::vec((any::<u32>(), any::<bool>()), 0..3);
+    let routes = prop::collection::vec((any::<u32>(), prop::collection::vec(any::<u32>(), 1..6)), 1..8);
+    let traffic = prop::collection::vec((0u64..30_000, any::<u32>(), 1u16..4), 0..60);
+    (shape, faults, routes, traffic, any::<bool>()).prop_map(
+        |((w, h, c, flit_ps, slots), faults, routes, traffic, x_first)| {
+            let mut topology = Topology::mesh(&spec(w, h, c, flit_ps)).unwrap();
+            let local = spec(1, 1, 1, flit_ps).local;
+            topology.add_port("west", Coord { x: 0, y: h / 2 }, local).unwrap();
+            for (pick, on) in faults {
+                let links = topology.links();
+                if on && !links.is_empty() {
+                    let link = links[pick as usize % links.len()];
+                    topology.kill_link(topology.coord(link.from), link.direction).unwrap();
+                }
+            }
+            let count = topology.endpoints().len() as u32;
+            let requests: Vec<_> = routes
+                .into_iter()
+                .map(|(source, to)| RouteRequest {
+                    source: EndpointId(source % count),
+                    destinations: to
+                        .into_iter()
+                        .map(|d| EndpointId(d % count))
+                        .collect::<BTreeSet<_>>()
+                        .into_iter()
+                        .collect(),
+                })
+                .collect();
+            let routing = if x_first { DimensionOrder::xy() } else { DimensionOrder::yx() };
+            let routes = RouteTable::build(&topology, &routing, &FirstLegal, &requests).unwrap();
+            let injections = traffic
+                .into_iter()
+                .enumerate()
+                .map(|(i, (at_ps, route, flits))| Injection {
+                    at_ps,
+                    route: RouteId(route % routes.len() as u32),
+                    flits,
+                    payload: 1,
+                    tag: i as u32,
+                })
+                .collect();
+            Case { topology: Arc::new(topology), routes: Arc::new(routes), injections, slots }
+        },
+    )
+}
+
+fn analytic(case: &Case) -> Analytic {
+    Analytic::new(Arc::clone(&case.topology), Arc::clone(&case.routes))
+}
+
+fn packet(case: &Case) -> PacketNoc {
+    let limits = QueueLimits { packets: case.slots };
+    PacketNoc::new(Arc::clone(&case.topology), Arc::clone(&case.routes), limits)
+}
+
+fn conserved(counters: &NocCounters) -> bool {
+    counters.copies_owed == counters.delivered + counters.dropped_total() + counters.in_flight
+}
+
+fn collect(noc: &mut dyn Noc, injections: &[Injection]) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    noc.run_tick(injections, None, &mut VerdictSink::Collect(&mut verdicts));
+    verdicts.sort_by_key(|v| (v.tag, v.destination));
+    verdicts
+}
+
+proptest! {
+    #[test]
+    fn conservation(case in cases(), cuts in prop::collection::vec(0u64..40_000, 0..5)) {
+        let mut noc = packet(&case);
+        for (i, cut) in cuts.iter().enumerate() {
+            let some: Vec<_> = case.injections.iter().copied().filter(|x| x.tag as usize % 5 == i).collect();
+            let outcome = noc.run_tick(&some, Some(*cut), &mut VerdictSink::Ignore);
+            prop_assert!(outcome.end_ps <= *cut);
+            prop_assert!(conserved(&noc.counters()));
+        }
+        noc.run_tick(&[], None, &mut VerdictSink::Ignore);
+        let counters = noc.counters();
+        prop_assert!(conserved(&counters));
+        prop_assert_eq!(counters.in_flight, 0, "a drained network is empty");
+        let mut fast = analytic(&case);
+        fast.run_tick(&case.injections, None, &mut VerdictSink::Ignore);
+        prop_assert!(conserved(&fast.counters()));
+    }
+
+    #[test]
+    fn levels_agree_on_loads(case in cases()) {
+        let (mut a, mut b) = (analytic(&case), packet(&case));
+        a.run_tick(&case.injections, None, &mut VerdictSink::Ignore);
+        b.run_tick(&case.injections, None, &mut VerdictSink::Ignore);
+        let (a, b) = (a.counters(), b.counters());
+        for (x, y) in a.links.iter().zip(&b.links) {
+            prop_assert_eq!((x.packets, x.flits), (y.packets, y.flits));
+            prop_assert!(y.peak_queue <= case.slots);
+        }
+        prop_assert_eq!(&a.endpoints, &b.endpoints);
+        prop_assert_eq!(&a.hops, &b.hops);
+        prop_assert_eq!(&a.crossings, &b.crossings);
+        prop_assert_eq!(&a.flit_crossings, &b.flit_crossings);
+        prop_assert_eq!(&a.dropped, &b.dropped);
+        prop_assert_eq!(a.same_endpoint, b.same_endpoint);
+        prop_assert_eq!(a.same_router, b.same_router);
+    }
+
+    #[test]
+    fn zero_load_is_exact(case in cases()) {
+        let (mut a, mut b) = (analytic(&case), packet(&case));
+        for injection in &case.injections {
+            let lone = std::slice::from_ref(injection);
+            prop_assert_eq!(collect(&mut a, lone), collect(&mut b, lone));
+        }
+    }
+
+    #[test]
+    fn contention_only_delays(case in cases()) {
+        let (mut a, mut b) = (analytic(&case), packet(&case));
+        let (a, b) = (collect(&mut a, &case.injections), collect(&mut b, &case.injections));
+        prop_assert_eq!(a.len(), b.len());
+        for (x, y) in a.iter().zip(&b) {
+            match (x.fate, y.fate) {
+                (Fate::Arrived { at_ps: free }, Fate::Arrived { at_ps: busy }) => prop_assert!(busy >= free),
+                (free, busy) => prop_assert_eq!(free, busy),
+            }
+        }
+    }
+
+    #[test]
+    fn routes_are_minimal_trees(case in cases()) {
+        for route in (0..case.routes.len() as u32).map(RouteId) {
+            let links = case.routes.links(route);
+            let distinct: BTreeSet<_> = links.iter().map(|l| l.link).collect();
+            prop_assert_eq!(distinct.len(), links.len());
+            let source = case.routes.source(route);
+            let from = case.topology.endpoint_coord(source);
+            let mut unicast = 0;
+            for leg in case.routes.legs(route) {
+                let to = case.topology.endpoint_coord(leg.destination);
+                let distance = u32::from(from.x.abs_diff(to.x)) + u32::from(from.y.abs_diff(to.y));
+                prop_assert_eq!(leg.hops, if leg.destination == source { 0 } else { distance });
+                unicast += distance;
+            }
+            prop_assert!(links.len() as u32 <= unicast);
+        }
+    }
+
+    #[test]
+    fn merging_is_commutative(case in cases(), split in 0usize..60) {
+        let split = split.min(case.injections.len());
+        let part = |injections: &[Injection]| {
+            let mut noc = packet(&case);
+            noc.run_tick(injections, None, &mut VerdictSink::Ignore);
+            noc.counters()
+        };
+        let (a, b) = (part(&case.injections[..split]), part(&case.injections[split..]));
+        let (mut ab, mut ba) = (a.clone(), b.clone());
+        ab.merge(&b);
+        ba.merge(&a);
+        prop_assert_eq!(ab, ba);
+    }
+}
+
+#[test]
+fn hotspot_drains() {
+    let topology = Arc::new(Topology::mesh(&spec(5, 5, 1, [900, 900, 900])).unwrap());
+    let requests: Vec<_> = (0..25)
+        .map(|source| RouteRequest { source: EndpointId(source), destinations: vec![EndpointId(12)] })
+        .collect();
+    let routes = Arc::new(RouteTable::build(&topology, &DimensionOrder::xy(), &FirstLegal, &requests).unwrap());
+    let mut noc = PacketNoc::new(topology, routes, QueueLimits { packets: 1 });
+    let injections: Vec<_> = (0..2500)
+        .map(|i| Injection { at_ps: 0, route: RouteId(i % 25), flits: 2, payload: 1, tag: i })
+        .collect();
+    let outcome = noc.run_tick(&injections, None, &mut VerdictSink::Ignore);
+    assert_eq!(outcome.in_flight, 0);
+    // The one ejection connection serves 2,400 packets of two flits of 900 ps; the other 100 are loopbacks.
+    assert!(outcome.end_ps >= 2400 * 1800, "{}", outcome.end_ps);
+    assert!(noc.counters().links.iter().any(|link| link.stall_ps > 0));
+    assert!(noc.counters().links.iter().all(|link| link.peak_queue <= 1));
+}
+
+#[test]
+fn time_goes_on_over_a_cut() {
+    let topology = Arc::new(Topology::mesh(&spec(3, 1, 1, [0, 0, 0])).unwrap());
+    let request = RouteRequest { source: EndpointId(0), destinations: vec![EndpointId(2)] };
+    let routes =
+        Arc::new(RouteTable::build(&topology, &DimensionOrder::xy(), &FirstLegal, &[request]).unwrap());
+    let mut noc = PacketNoc::new(topology, routes, QueueLimits { packets: 1 });
+    let packet = Injection { at_ps: 500, route: RouteId(0), flits: 1, payload: 1, tag: 0 };
+    let first = noc.run_tick(&[packet], Some(4000), &mut VerdictSink::Ignore);
+    assert_eq!(first, TickOutcome { end_ps: 0, in_flight: 1 });
+    let second = noc.run_tick(&[], None, &mut VerdictSink::Ignore);
+    // 500 + 1000 + 2 x 4100 + 1100 = 10,800, of which the first call took 4,000.
+    assert_eq!(second, TickOutcome { end_ps: 6800, in_flight: 0 });
+}
