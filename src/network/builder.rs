@@ -1,0 +1,199 @@
+//! The checked way to a [`Network`]: everything wrong is found at once, and what is built is consistent.
+
+use super::{
+    Conventions, Network, NeuronParameters, Parameter, Population, PopulationId, PopulationKind, Projection, Weights,
+};
+use crate::error::{Error, Problem, all_well};
+
+/// Collects populations and projections and checks them together.
+#[derive(Debug)]
+pub struct NetworkBuilder {
+    name: String,
+    conventions: Conventions,
+    populations: Vec<Population>,
+    projections: Vec<Projection>,
+    outputs: Vec<PopulationId>,
+}
+
+/// Longest delay a network may ask for, in ticks; chips may allow less.
+const MAX_DELAY: u8 = 62;
+
+impl NetworkBuilder {
+    /// An empty network.
+    pub fn new(name: impl Into<String>, conventions: Conventions) -> Self {
+        let (populations, projections, outputs) = Default::default();
+        Self { name: name.into(), conventions, populations, projections, outputs }
+    }
+
+    /// Adds a population whose spikes come from outside.
+    pub fn input(&mut self, name: impl Into<String>, size: u32) -> PopulationId {
+        self.population(name.into(), size, PopulationKind::Input)
+    }
+
+    /// Adds a population of neurons.
+    pub fn neurons(&mut self, name: impl Into<String>, size: u32, parameters: NeuronParameters) -> PopulationId {
+        self.population(name.into(), size, PopulationKind::Neurons(Box::new(parameters)))
+    }
+
+    fn population(&mut self, name: String, size: u32, kind: PopulationKind) -> PopulationId {
+        self.populations.push(Population { name, size, kind });
+        PopulationId(self.populations.len() as u32 - 1)
+    }
+
+    /// Joins two populations; a spike at t acts at t + 1 + `delay`.
+    pub fn project(
+        &mut self,
+        name: impl Into<String>,
+        source: PopulationId,
+        target: PopulationId,
+        weights: Weights,
+        delay: u8,
+    ) {
+        self.projections.push(Projection { name: name.into(), source, target, weights, delay });
+    }
+
+    /// Lets a population's spikes leave the chip.
+    pub fn output(&mut self, population: PopulationId) {
+        self.outputs.push(population);
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// Every inconsistency, with the population or projection it is in.
+    pub fn build(self) -> Result<Network, Error> {
+        let mut problems = Vec::new();
+        if !(self.conventions.dt_s.is_finite() && self.conventions.dt_s > 0.0) {
+            problems.push(Problem::new(&self.name, format!("dt is {} s; it must be above 0", self.conventions.dt_s), ""));
+        }
+        let total: u64 = self.populations.iter().map(|p| u64::from(p.size)).sum();
+        if total > u64::from(u32::MAX / 2) {
+            problems.push(Problem::new(&self.name, format!("{total} neurons are more than 2^31"), ""));
+        }
+        for (i, population) in self.populations.iter().enumerate() {
+            if self.populations[..i].iter().any(|other| other.name == population.name) {
+                problems.push(Problem::new(&population.name, "two populations have this name", "rename one"));
+            }
+            check_population(population, self.conventions.dt_s, &mut problems);
+        }
+        for projection in &self.projections {
+            self.check_projection(projection, &mut problems);
+        }
+        for &output in &self.outputs {
+            match self.populations.get(output.0 as usize) {
+                None => problems.push(Problem::new(&self.name, "an output names no population", "")),
+                Some(p) if p.is_input() => problems.push(Problem::new(
+                    &p.name,
+                    "an input cannot be an output: its spikes never enter a core",
+                    "name a population of neurons",
+                )),
+                Some(_) => {}
+            }
+        }
+        all_well(problems)?;
+        let mut first = vec![0];
+        for population in &self.populations {
+            first.push(first[first.len() - 1] + population.size);
+        }
+        let Self { name, conventions, populations, projections, outputs } = self;
+        Ok(Network { name, conventions, populations, projections, outputs, first })
+    }
+
+    fn check_projection(&self, projection: &Projection, problems: &mut Vec<Problem>) {
+        let ends = [projection.source, projection.target].map(|id| self.populations.get(id.0 as usize));
+        let [Some(source), Some(target)] = ends else {
+            problems.push(Problem::new(&projection.name, "the projection names a population that is not there", ""));
+            return;
+        };
+        if target.is_input() {
+            let what = format!("`{}` is an input; nothing can project to it", target.name);
+            problems.push(Problem::new(&projection.name, what, ""));
+        }
+        let shape = projection.weights.shape();
+        if shape != (target.size, source.size) {
+            let what = format!(
+                "weights are {} x {} (out x in), but `{}` has {} neurons and `{}` has {}",
+                shape.0, shape.1, target.name, target.size, source.name, source.size
+            );
+            problems.push(Problem::new(&projection.name, what, "transpose or reshape the weights"));
+        }
+        if projection.delay > MAX_DELAY {
+            let what = format!("a delay of {} ticks; the most is {MAX_DELAY}", projection.delay);
+            problems.push(Problem::new(&projection.name, what, "use a longer dt or shorter delays"));
+        }
+        let (stored, wanted) = match &projection.weights {
+            Weights::Dense { targets, sources, values } => {
+                (values.len() as u64, u64::from(*targets) * u64::from(*sources))
+            }
+            Weights::Sparse { offsets, entries, .. } => (entries.len() as u64, offsets.last().copied().unwrap_or(0)),
+            Weights::OneToOne(values) => (values.len() as u64, values.len() as u64),
+            Weights::Random { sources, fan_in, .. } => (u64::from(*fan_in.min(sources)), u64::from(*fan_in)),
+        };
+        if stored != wanted {
+            let what = format!("{stored} weights where the shape wants {wanted}");
+            problems.push(Problem::new(&projection.name, what, ""));
+            return;
+        }
+        let bad = match &projection.weights {
+            Weights::Dense { values, .. } | Weights::OneToOne(values) => values.iter().position(|w| !w.is_finite()),
+            Weights::Sparse { entries, .. } => entries.iter().position(|(_, w)| !w.is_finite()),
+            Weights::Random { low, high, .. } => (!(low.is_finite() && high.is_finite())).then_some(0),
+        };
+        if let Some(at) = bad {
+            let what = format!("weight {at} is not a finite number");
+            problems.push(Problem::new(&projection.name, what, "retrain or repair the file"));
+        }
+    }
+}
+
+fn check_population(population: &Population, dt_s: f64, problems: &mut Vec<Problem>) {
+    let mut complain = |what: String, hint: &str| problems.push(Problem::new(&population.name, what, hint));
+    let Some(p) = population.parameters() else { return };
+    let size = population.size as usize;
+    let named = [
+        ("tau_mem", p.tau_mem_s.as_ref()),
+        ("tau_syn", p.tau_syn_s.as_ref()),
+        ("r", Some(&p.r)),
+        ("w_in", Some(&p.w_in)),
+        ("v_leak", Some(&p.v_leak)),
+        ("v_threshold", p.v_threshold.as_ref()),
+        ("v_reset", Some(&p.v_reset)),
+    ];
+    for (name, parameter) in named {
+        let Some(parameter) = parameter else { continue };
+        if let Parameter::Each(values) = parameter
+            && values.len() != size
+        {
+            complain(format!("{name} has {} values for {size} neurons", values.len()), "");
+        }
+        if let Some(bad) = parameter.values().iter().find(|v| !v.is_finite()) {
+            complain(format!("{name} holds {bad}, which is not a finite number"), "");
+        }
+        if name.starts_with("tau")
+            && let Some(bad) = parameter.values().iter().find(|v| **v < dt_s)
+        {
+            complain(
+                format!("{name} is {bad} s, shorter than the step dt = {dt_s} s"),
+                "choose a smaller dt, or a time constant of at least dt",
+            );
+        }
+    }
+    if p.bias.len() != size {
+        complain(format!("{} biases for {size} neurons", p.bias.len()), "");
+    }
+    if p.bias.iter().any(|b| !b.is_finite()) {
+        complain("a bias is not a finite number".into(), "");
+    }
+    if let Some(threshold) = &p.v_threshold
+        && size > 0
+        && p.v_reset.values().len().min(size) > 0
+        && (threshold.values().len() == 1 || threshold.values().len() == size)
+        && (p.v_reset.values().len() == 1 || p.v_reset.values().len() == size)
+        && let Some(neuron) = (0..size).find(|&n| threshold.at(n) <= p.v_reset.at(n))
+    {
+        complain(
+            format!("neuron {neuron}: threshold {} is not above the reset {}", threshold.at(neuron), p.v_reset.at(neuron)),
+            "such a neuron would fire for ever",
+        );
+    }
+}
