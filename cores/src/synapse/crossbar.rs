@@ -1,0 +1,157 @@
+//! A binary crossbar: one bit for each (axon, neuron), and a weight for each (axon type, neuron), as on TrueNorth
+//! (Merolla et al. 2014): a set bit adds the target's weight for the axon's type.
+
+use super::{AccumulatorRing, Synapse, SynapseError, SynapseStore};
+use crate::{AxonId, NeuronId};
+use bitvec::prelude::{BitVec, Lsb0};
+use serde::{Deserialize, Serialize};
+
+/// Number of axon types.
+const TYPES: usize = 4;
+const DELAY_MOST: u8 = 62;
+
+/// Rows of bits by axon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crossbar {
+    neurons: u32,
+    words_a_row: u32,
+    axon_types: Vec<u8>,
+    delays: Vec<u8>,
+    /// `bits[axon * words_a_row * 64 + neuron]`, rows padded to whole words.
+    bits: Vec<u64>,
+    /// `weights[type * neurons + neuron]`.
+    weights: Vec<i32>,
+}
+
+impl Crossbar {
+    /// A crossbar from rows of (axon type 0..=3, delay, one bit for each neuron) and weights by type and neuron.
+    ///
+    /// # Errors
+    /// The first row or table that does not fit.
+    pub fn new(
+        neurons: u32,
+        weights: [Vec<i32>; TYPES],
+        rows: impl IntoIterator<Item = (u8, u8, BitVec<u64, Lsb0>)>,
+    ) -> Result<Self, SynapseError> {
+        let range = |what, value: usize, most: usize| SynapseError::Range {
+            what,
+            value: value as i64,
+            least: 0,
+            most: most as i64,
+        };
+        if let Some(table) = weights.iter().find(|table| table.len() != neurons as usize) {
+            return Err(range("the length of a weight table", table.len(), neurons as usize));
+        }
+        let mut crossbar = Crossbar {
+            neurons,
+            words_a_row: neurons.div_ceil(64),
+            axon_types: Vec::new(),
+            delays: Vec::new(),
+            bits: Vec::new(),
+            weights: weights.concat(),
+        };
+        for (axon_type, delay, row) in rows {
+            if usize::from(axon_type) >= TYPES {
+                return Err(range("an axon type", usize::from(axon_type), TYPES - 1));
+            }
+            if delay > DELAY_MOST {
+                return Err(range("a delay", usize::from(delay), usize::from(DELAY_MOST)));
+            }
+            if row.len() != neurons as usize {
+                return Err(range("the length of a row", row.len(), neurons as usize));
+            }
+            crossbar.axon_types.push(axon_type);
+            crossbar.delays.push(delay);
+            // Bits beyond the length of a bit vector are not defined, so the last word is masked.
+            let mut row = row;
+            row.set_uninitialized(false);
+            crossbar.bits.extend_from_slice(row.as_raw_slice());
+        }
+        Ok(crossbar)
+    }
+
+    fn words(&self, axon: AxonId) -> &[u64] {
+        let words = self.words_a_row as usize;
+        &self.bits[axon.0 as usize * words..(axon.0 as usize + 1) * words]
+    }
+
+    fn set_bits(&self, axon: AxonId, mut visit: impl FnMut(usize)) {
+        for (i, &word) in self.words(axon).iter().enumerate() {
+            let mut rest = word;
+            while rest != 0 {
+                visit(i * 64 + rest.trailing_zeros() as usize);
+                rest &= rest - 1;
+            }
+        }
+    }
+
+    fn table(&self, axon: AxonId) -> &[i32] {
+        let n = self.neurons as usize;
+        let start = usize::from(self.axon_types[axon.0 as usize]) * n;
+        &self.weights[start..start + n]
+    }
+}
+
+impl SynapseStore for Crossbar {
+    fn axon_count(&self) -> usize {
+        self.axon_types.len()
+    }
+
+    fn synapse_count(&self) -> u64 {
+        self.bits.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    fn max_delay(&self) -> u32 {
+        self.delays.iter().copied().max().map_or(0, u32::from)
+    }
+
+    fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
+        let later = delay_slot as usize + usize::from(self.delays[axon.0 as usize]);
+        let (slot, table) = (ring.slot_mut(later), self.table(axon));
+        let mut read = 0;
+        self.set_bits(axon, |neuron| {
+            slot[neuron] = slot[neuron].wrapping_add(table[neuron].wrapping_mul(payload));
+            read += 1;
+        });
+        read
+    }
+
+    fn row(&self, axon: AxonId) -> Vec<Synapse> {
+        let (table, delay) = (self.table(axon), self.delays[axon.0 as usize]);
+        let mut row = Vec::new();
+        self.set_bits(axon, |neuron| {
+            row.push(Synapse { target: NeuronId(neuron as u32), weight: table[neuron], delay });
+        });
+        row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_adds_the_weights_of_its_set_bits(
+            rows in prop::collection::vec((0u8..4, 0u8..5, prop::collection::vec(any::<bool>(), 70)), 1..5),
+            weights in prop::collection::vec(-256i32..256, 280), payload in -1i32..3,
+        ) {
+            let tables = [0, 1, 2, 3].map(|t| weights[t * 70..(t + 1) * 70].to_vec());
+            let packed = rows.iter().map(|(t, d, bits)| (*t, *d, bits.iter().copied().collect()));
+            let store = Crossbar::new(70, tables.clone(), packed).unwrap();
+            for (i, (axon_type, delay, bits)) in rows.iter().enumerate() {
+                let axon = AxonId(i as u32);
+                let mut ring = AccumulatorRing::new(70, 4);
+                let set = bits.iter().filter(|b| **b).count();
+                prop_assert_eq!(store.deliver(axon, payload, 0, &mut ring), set as u64);
+                prop_assert_eq!(store.row(axon).len(), set);
+                let sums = ring.slot_mut(usize::from(*delay)).to_vec();
+                for (neuron, &bit) in bits.iter().enumerate() {
+                    let weight = tables[usize::from(*axon_type)][neuron];
+                    prop_assert_eq!(sums[neuron], if bit { weight * payload } else { 0 });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Synapse stores: read-only rows by axon, and the ring of accumulators they add into.
+
+mod crossbar;
+mod delay;
+mod sparse;
+
+pub use crossbar::Crossbar;
+pub use delay::AccumulatorRing;
+pub use sparse::{SparseRows, SparseRowsBuilder};
+
+use crate::{AxonId, NeuronId};
+
+/// A synapse as a reader sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Synapse {
+    /// Neuron it acts on.
+    pub target: NeuronId,
+    /// Effective weight.
+    pub weight: i32,
+    /// Delay in ticks beyond the one every spike takes.
+    pub delay: u8,
+}
+
+/// A synapse a store cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SynapseError {
+    /// A target beyond the core's neurons.
+    #[error("target {target} of a core with {neurons} neurons")]
+    Target {
+        /// The target.
+        target: u32,
+        /// Neurons of the core.
+        neurons: u32,
+    },
+    /// More neurons than the store can address.
+    #[error("{neurons} neurons; the store addresses {limit}")]
+    Neurons {
+        /// Neurons asked for.
+        neurons: u32,
+        /// Most it can address.
+        limit: u32,
+    },
+    /// A mantissa, shift, delay or axon type out of range.
+    #[error("{what} is {value}; the store holds {least} to {most}")]
+    Range {
+        /// What it is.
+        what: &'static str,
+        /// Its value.
+        value: i64,
+        /// Smallest.
+        least: i64,
+        /// Largest.
+        most: i64,
+    },
+    /// Weights of one row that no single shift represents exactly.
+    #[error("no shift represents all weights of the row as 9-bit mantissas")]
+    NoShift,
+}
+
+/// Rows of synapses by axon.
+pub trait SynapseStore {
+    /// Number of axons.
+    fn axon_count(&self) -> usize;
+    /// Number of synapses.
+    fn synapse_count(&self) -> u64;
+    /// Longest delay of any synapse, in ticks.
+    fn max_delay(&self) -> u32;
+    /// Adds the axon's row times `payload`, each synapse `delay_slot` ticks later; returns synapses read.
+    fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64;
+    /// The axon's row, decoded.
+    fn row(&self, axon: AxonId) -> Vec<Synapse>;
+}

@@ -1,0 +1,236 @@
+//! Sparse rows by axon, four bytes a synapse.
+//!
+//! ```text
+//! bit 31      26 25                       9 8             0
+//!     [ delay 6 ][        target 17        ][  mantissa 9  ]     effective weight = mantissa << shift of the row
+//! ```
+
+use super::{AccumulatorRing, Synapse, SynapseError, SynapseStore};
+use crate::{AxonId, NeuronId};
+use serde::{Deserialize, Serialize};
+
+const MANTISSA_BITS: u32 = 9;
+const TARGET_BITS: u32 = 17;
+const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
+const DELAY_MOST: u8 = 62;
+const SHIFT_MOST: u8 = 22;
+
+/// Rows of 9-bit mantissas with a shift for each row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SparseRows {
+    neurons: u32,
+    max_delay: u32,
+    /// Where each row starts; one more than there are rows.
+    offsets: Vec<u32>,
+    shifts: Vec<u8>,
+    words: Vec<u32>,
+}
+
+/// Collects rows.
+#[derive(Debug)]
+pub struct SparseRowsBuilder {
+    rows: SparseRows,
+}
+
+impl SparseRows {
+    /// A builder for a core of `neurons` neurons.
+    pub fn builder(neurons: u32) -> SparseRowsBuilder {
+        SparseRowsBuilder { rows: SparseRows { neurons, offsets: vec![0], ..SparseRows::default() } }
+    }
+
+    /// Checks what deserialised data promises: offsets within bounds and ascending, targets within the core.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn validate(&self) -> Result<(), SynapseError> {
+        let broken = |what, value: usize, most: usize| SynapseError::Range {
+            what,
+            value: value as i64,
+            least: 0,
+            most: most as i64,
+        };
+        if self.offsets.len() != self.shifts.len() + 1 || self.offsets.first() != Some(&0) {
+            return Err(broken("the number of row offsets", self.offsets.len(), self.shifts.len() + 1));
+        }
+        if self.offsets.windows(2).any(|w| w[0] > w[1])
+            || self.offsets.last() != Some(&(self.words.len() as u32))
+        {
+            return Err(broken("the last row offset", 0, self.words.len()));
+        }
+        if let Some(&shift) = self.shifts.iter().find(|s| **s > SHIFT_MOST) {
+            return Err(broken("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
+        }
+        for &word in &self.words {
+            let synapse = unpack(word, 0);
+            if synapse.target.0 >= self.neurons {
+                return Err(SynapseError::Target { target: synapse.target.0, neurons: self.neurons });
+            }
+            if u32::from(synapse.delay) > self.max_delay {
+                return Err(broken("a delay", usize::from(synapse.delay), self.max_delay as usize));
+            }
+        }
+        Ok(())
+    }
+
+    fn words(&self, axon: AxonId) -> &[u32] {
+        let axon = axon.0 as usize;
+        &self.words[self.offsets[axon] as usize..self.offsets[axon + 1] as usize]
+    }
+}
+
+fn unpack(word: u32, shift: u8) -> Synapse {
+    let mantissa = ((word << (32 - MANTISSA_BITS)) as i32) >> (32 - MANTISSA_BITS);
+    Synapse {
+        target: NeuronId((word >> MANTISSA_BITS) & (TARGET_LIMIT - 1)),
+        weight: mantissa << shift,
+        delay: (word >> (MANTISSA_BITS + TARGET_BITS)) as u8,
+    }
+}
+
+impl SparseRowsBuilder {
+    /// Adds a row of (target, mantissa -256..=255, delay 0..=62) with a shift 0..=22; returns its axon.
+    ///
+    /// # Errors
+    /// The first synapse that does not fit; the row is then not added.
+    pub fn push_row(
+        &mut self,
+        shift: u8,
+        synapses: impl IntoIterator<Item = (NeuronId, i16, u8)>,
+    ) -> Result<AxonId, SynapseError> {
+        let rows = &mut self.rows;
+        if rows.neurons > TARGET_LIMIT {
+            return Err(SynapseError::Neurons { neurons: rows.neurons, limit: TARGET_LIMIT });
+        }
+        let range = |what, value: i64, least, most| SynapseError::Range { what, value, least, most };
+        if shift > SHIFT_MOST {
+            return Err(range("a row's shift", i64::from(shift), 0, i64::from(SHIFT_MOST)));
+        }
+        let start = rows.words.len();
+        for (target, mantissa, delay) in synapses {
+            let error = if target.0 >= rows.neurons {
+                Some(SynapseError::Target { target: target.0, neurons: rows.neurons })
+            } else if !(-256..=255).contains(&mantissa) {
+                Some(range("a mantissa", i64::from(mantissa), -256, 255))
+            } else if delay > DELAY_MOST {
+                Some(range("a delay", i64::from(delay), 0, i64::from(DELAY_MOST)))
+            } else {
+                None
+            };
+            if let Some(error) = error {
+                rows.words.truncate(start);
+                return Err(error);
+            }
+            rows.max_delay = rows.max_delay.max(u32::from(delay));
+            rows.words.push(
+                (mantissa as u32 & ((1 << MANTISSA_BITS) - 1))
+                    | (target.0 << MANTISSA_BITS)
+                    | (u32::from(delay) << (MANTISSA_BITS + TARGET_BITS)),
+            );
+        }
+        rows.shifts.push(shift);
+        rows.offsets.push(rows.words.len() as u32);
+        Ok(AxonId(rows.shifts.len() as u32 - 1))
+    }
+
+    /// Adds a row of effective weights, finding the shift that represents all of them exactly.
+    ///
+    /// # Errors
+    /// [`SynapseError::NoShift`] if there is none, else as [`SparseRowsBuilder::push_row`].
+    pub fn push_effective_row(&mut self, synapses: &[Synapse]) -> Result<AxonId, SynapseError> {
+        let common = synapses.iter().fold(0, |bits, s| bits | s.weight);
+        let shift = if common == 0 { 0 } else { common.trailing_zeros().min(u32::from(SHIFT_MOST)) };
+        if synapses.iter().any(|s| !(-256..=255).contains(&(s.weight >> shift))) {
+            return Err(SynapseError::NoShift);
+        }
+        self.push_row(shift as u8, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
+    }
+
+    /// The finished store.
+    pub fn build(self) -> SparseRows {
+        self.rows
+    }
+}
+
+impl SynapseStore for SparseRows {
+    fn axon_count(&self) -> usize {
+        self.shifts.len()
+    }
+
+    fn synapse_count(&self) -> u64 {
+        self.words.len() as u64
+    }
+
+    fn max_delay(&self) -> u32 {
+        self.max_delay
+    }
+
+    fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
+        let words = self.words(axon);
+        let factor = payload.wrapping_shl(u32::from(self.shifts[axon.0 as usize]));
+        let later = delay_slot as usize;
+        let add = |slot: &mut [i32], word: u32| {
+            let synapse = unpack(word, 0);
+            let sum = &mut slot[synapse.target.0 as usize];
+            *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
+        };
+        if self.max_delay == 0 {
+            let slot = ring.slot_mut(later);
+            words.iter().for_each(|&word| add(slot, word));
+        } else {
+            words.iter().for_each(|&word| add(ring.slot_mut(later + usize::from(unpack(word, 0).delay)), word));
+        }
+        words.len() as u64
+    }
+
+    fn row(&self, axon: AxonId) -> Vec<Synapse> {
+        let shift = self.shifts[axon.0 as usize];
+        self.words(axon).iter().map(|&word| unpack(word, shift)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bad_synapses_are_refused_whole() {
+        let mut builder = SparseRows::builder(4);
+        assert!(builder.push_row(0, [(NeuronId(0), 1, 0), (NeuronId(4), 1, 0)]).is_err());
+        assert!(builder.push_row(0, [(NeuronId(0), 256, 0)]).is_err());
+        assert!(builder.push_row(0, [(NeuronId(0), 1, 63)]).is_err());
+        assert!(builder.push_row(23, []).is_err());
+        let weights = [1, 512].map(|weight| Synapse { target: NeuronId(0), weight, delay: 0 });
+        assert_eq!(builder.push_effective_row(&weights), Err(SynapseError::NoShift));
+        assert_eq!(builder.build().synapse_count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_read_back_and_deliver_what_they_hold(
+            row in prop::collection::vec((0u32..40, -256i16..=255, 0u8..=62), 0..60),
+            shift in 0u8..=13, payload in -3i32..4, wait in 0usize..3,
+        ) {
+            let mut builder = SparseRows::builder(40);
+            builder.push_row(0, [(NeuronId(39), 7, 62)]).unwrap();
+            let axon = builder.push_row(shift, row.iter().map(|&(t, m, d)| (NeuronId(t), m, d))).unwrap();
+            let store = builder.build();
+            prop_assert!(store.validate().is_ok());
+            let read = store.row(axon);
+            let mut ring = AccumulatorRing::new(40, 62 + 2);
+            prop_assert_eq!(store.deliver(axon, payload, wait as u32, &mut ring), row.len() as u64);
+            // A synapse of delay d (and delay slot w) acts d + w ticks after the current one, and at no other.
+            for tick in 0..65usize {
+                let mut wanted = [0i32; 40];
+                for (synapse, &(t, m, d)) in read.iter().zip(&row) {
+                    prop_assert_eq!(*synapse, Synapse { target: NeuronId(t), weight: i32::from(m) << shift, delay: d });
+                    if usize::from(d) + wait == tick {
+                        wanted[t as usize] += synapse.weight * payload;
+                    }
+                }
+                prop_assert_eq!(ring.current(), &wanted[..]);
+                ring.advance();
+            }
+        }
+    }
+}
