@@ -30,6 +30,17 @@ impl Synapses {
             Synapses::Crossbar(crossbar) => crossbar,
         }
     }
+
+    /// Checks a deserialised store: consistent in itself and made for so many neurons.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
+        match self {
+            Synapses::Sparse(rows) => rows.validate(neurons),
+            Synapses::Crossbar(crossbar) => crossbar.validate(neurons),
+        }
+    }
 }
 
 /// Why a core cannot be built.
@@ -65,9 +76,7 @@ impl Core {
     pub fn new(parameters: ModelParameters, synapses: Arc<Synapses>) -> Result<Self, CoreError> {
         let ModelParameters::CubaLif(registers) = parameters;
         let model = CubaLif::new(registers).map_err(CoreError::Parameters)?;
-        if let Synapses::Sparse(rows) = &*synapses {
-            rows.validate()?;
-        }
+        synapses.validate(model.len())?;
         let ring = AccumulatorRing::new(model.len(), synapses.store().max_delay());
         Ok(Self { model: Model::CubaLif(model), synapses, ring, counters: CoreCounters::default() })
     }

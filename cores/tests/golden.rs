@@ -90,6 +90,7 @@ fn build(case: &Case) -> (Vec<Core>, FanOut) {
             refractory: block.refract_delay.clone(),
             v_min: block.vmin,
             v_max: block.vmax,
+            subtracts: false,
         };
         let synapses = Arc::new(Synapses::Sparse(builder.build()));
         Core::new(ModelParameters::CubaLif(parameters), synapses).expect("a recorded case is valid")
@@ -146,7 +147,7 @@ fn files() -> Vec<PathBuf> {
     let mut files: Vec<_> = std::iter::once(own)
         .chain(further)
         .flat_map(|folder| std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())))
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.expect("a readable folder").path())
         .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("loihi1_nengo_emulator")))
         .collect();
     files.sort();

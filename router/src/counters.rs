@@ -35,6 +35,8 @@ pub struct LatencyHistogram {
     max_ps: u64,
 }
 
+const TAKES_ALL: &str = "invariant: a histogram that resizes itself takes every 64-bit value";
+
 impl Default for LatencyHistogram {
     fn default() -> Self {
         let mut buckets = Histogram::new(3).expect("three significant digits are within 0..=5");
@@ -47,8 +49,7 @@ impl LatencyHistogram {
     /// Adds `count` copies of one latency.
     pub fn record(&mut self, latency_ps: u64, count: u64) {
         if count > 0 {
-            // With automatic resizing a 64-bit histogram takes every 64-bit value.
-            self.buckets.saturating_record_n(latency_ps, count);
+            self.buckets.record_n(latency_ps, count).expect(TAKES_ALL);
             self.sum_ps += u128::from(latency_ps) * u128::from(count);
             self.max_ps = self.max_ps.max(latency_ps);
         }
@@ -57,7 +58,8 @@ impl LatencyHistogram {
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
         for value in other.buckets.iter_recorded() {
-            self.buckets.saturating_record_n(value.value_iterated_to(), value.count_since_last_iteration());
+            let count = value.count_since_last_iteration();
+            self.buckets.record_n(value.value_iterated_to(), count).expect(TAKES_ALL);
         }
         self.sum_ps += other.sum_ps;
         self.max_ps = self.max_ps.max(other.max_ps);
@@ -205,5 +207,25 @@ impl NocCounters {
 fn grow<T: Default + Clone>(list: &mut Vec<T>, len: usize) {
     if list.len() < len {
         list.resize(len, T::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_keep_three_digits_and_merge() {
+        let (mut a, mut b) = (LatencyHistogram::default(), LatencyHistogram::default());
+        a.record(14_100, 98);
+        b.record(33_900_000, 2);
+        a.merge(&b);
+        assert_eq!(
+            (a.count(), a.max_ps(), a.mean_ps()),
+            (100, 33_900_000, Some((14_100 * 98 + 67_800_000) / 100))
+        );
+        assert!(a.percentile_ps(50.0).abs_diff(14_100) <= 14 && a.percentile_ps(98.0).abs_diff(14_100) <= 14);
+        assert_eq!(a.percentile_ps(99.0), 33_900_000);
+        assert_eq!(LatencyHistogram::default().percentile_ps(50.0), 0);
     }
 }

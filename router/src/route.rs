@@ -132,10 +132,10 @@ impl RouteTable {
         for (route, request) in requests.iter().enumerate() {
             let before = errors.len();
             check(topology, route, request, &mut errors);
-            if errors.len() == before {
-                if let Err(error) = table.walk(topology, routing, selection, route, request) {
-                    errors.push(error);
-                }
+            if errors.len() == before
+                && let Err(error) = table.walk(topology, routing, selection, route, request)
+            {
+                errors.push(error);
             }
         }
         if errors.is_empty() { Ok(table) } else { Err(errors) }

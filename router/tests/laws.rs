@@ -1,5 +1,7 @@
 //! The laws of the network, over random meshes, faults, routes and traffic.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use proptest::prelude::*;
 use spikemesh_router::*;
 use std::collections::BTreeSet;

@@ -1,7 +1,8 @@
 //! The checked way to a [`Network`]: everything wrong is found at once, and what is built is consistent.
 
 use super::{
-    Conventions, Network, NeuronParameters, Parameter, Population, PopulationId, PopulationKind, Projection, Weights,
+    Conventions, Network, NeuronParameters, Parameter, Population, PopulationId, PopulationKind, Projection,
+    Weights,
 };
 use crate::error::{Error, Problem, all_well};
 
@@ -31,7 +32,12 @@ impl NetworkBuilder {
     }
 
     /// Adds a population of neurons.
-    pub fn neurons(&mut self, name: impl Into<String>, size: u32, parameters: NeuronParameters) -> PopulationId {
+    pub fn neurons(
+        &mut self,
+        name: impl Into<String>,
+        size: u32,
+        parameters: NeuronParameters,
+    ) -> PopulationId {
         self.population(name.into(), size, PopulationKind::Neurons(Box::new(parameters)))
     }
 
@@ -64,7 +70,11 @@ impl NetworkBuilder {
     pub fn build(self) -> Result<Network, Error> {
         let mut problems = Vec::new();
         if !(self.conventions.dt_s.is_finite() && self.conventions.dt_s > 0.0) {
-            problems.push(Problem::new(&self.name, format!("dt is {} s; it must be above 0", self.conventions.dt_s), ""));
+            problems.push(Problem::new(
+                &self.name,
+                format!("dt is {} s; it must be above 0", self.conventions.dt_s),
+                "",
+            ));
         }
         let total: u64 = self.populations.iter().map(|p| u64::from(p.size)).sum();
         if total > u64::from(u32::MAX / 2) {
@@ -102,7 +112,11 @@ impl NetworkBuilder {
     fn check_projection(&self, projection: &Projection, problems: &mut Vec<Problem>) {
         let ends = [projection.source, projection.target].map(|id| self.populations.get(id.0 as usize));
         let [Some(source), Some(target)] = ends else {
-            problems.push(Problem::new(&projection.name, "the projection names a population that is not there", ""));
+            problems.push(Problem::new(
+                &projection.name,
+                "the projection names a population that is not there",
+                "",
+            ));
             return;
         };
         if target.is_input() {
@@ -125,7 +139,9 @@ impl NetworkBuilder {
             Weights::Dense { targets, sources, values } => {
                 (values.len() as u64, u64::from(*targets) * u64::from(*sources))
             }
-            Weights::Sparse { offsets, entries, .. } => (entries.len() as u64, offsets.last().copied().unwrap_or(0)),
+            Weights::Sparse { offsets, entries, .. } => {
+                (entries.len() as u64, offsets.last().copied().unwrap_or(0))
+            }
             Weights::OneToOne(values) => (values.len() as u64, values.len() as u64),
             Weights::Random { sources, fan_in, .. } => (u64::from(*fan_in.min(sources)), u64::from(*fan_in)),
         };
@@ -135,7 +151,9 @@ impl NetworkBuilder {
             return;
         }
         let bad = match &projection.weights {
-            Weights::Dense { values, .. } | Weights::OneToOne(values) => values.iter().position(|w| !w.is_finite()),
+            Weights::Dense { values, .. } | Weights::OneToOne(values) => {
+                values.iter().position(|w| !w.is_finite())
+            }
             Weights::Sparse { entries, .. } => entries.iter().position(|(_, w)| !w.is_finite()),
             Weights::Random { low, high, .. } => (!(low.is_finite() && high.is_finite())).then_some(0),
         };
@@ -192,7 +210,11 @@ fn check_population(population: &Population, dt_s: f64, problems: &mut Vec<Probl
         && let Some(neuron) = (0..size).find(|&n| threshold.at(n) <= p.v_reset.at(n))
     {
         complain(
-            format!("neuron {neuron}: threshold {} is not above the reset {}", threshold.at(neuron), p.v_reset.at(neuron)),
+            format!(
+                "neuron {neuron}: threshold {} is not above the reset {}",
+                threshold.at(neuron),
+                p.v_reset.at(neuron)
+            ),
             "such a neuron would fire for ever",
         );
     }

@@ -31,7 +31,8 @@ fn keep(tau: Option<&Parameter>, neuron: usize, conventions: Conventions) -> Opt
     let ratio = conventions.dt_s / tau?.at(neuron);
     Some(match conventions.integrator {
         Integrator::Euler => 1.0 - ratio,
-        Integrator::Exponential => (-ratio).exp(),
+        // libm's exponential has the same bits on every machine.
+        Integrator::Exponential => libm::exp(-ratio),
     })
 }
 

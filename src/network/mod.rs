@@ -14,7 +14,7 @@ mod weights;
 pub use builder::NetworkBuilder;
 pub use discrete::{DiscreteNeuron, discretise};
 pub use oracle::{Oracle, OracleResult};
-pub use random::random_network;
+pub use random::{RandomNetwork, random_network};
 pub use weights::Weights;
 
 use serde::{Deserialize, Serialize};

@@ -51,7 +51,8 @@ impl Oracle {
             .populations()
             .iter()
             .flat_map(|p| {
-                (0..p.size as usize).map(|i| p.parameters().map(|parameters| discretise(parameters, i, conventions)))
+                (0..p.size as usize)
+                    .map(|i| p.parameters().map(|parameters| discretise(parameters, i, conventions)))
             })
             .collect();
         Self {

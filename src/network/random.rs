@@ -1,8 +1,28 @@
 //! A generated random network: an input population drives a recurrent one, every neuron with the same fan-in.
 
 use super::{Conventions, Network, NetworkBuilder, NeuronParameters, Parameter, Weights};
-use crate::config::RandomNetwork;
 use crate::error::Error;
+
+/// A generated random network: inputs drive recurrent neurons, each with the same fan-in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RandomNetwork {
+    /// Input neurons.
+    pub inputs: u32,
+    /// Recurrent neurons.
+    pub neurons: u32,
+    /// Recurrent synapses of each neuron.
+    pub fan_in: u32,
+    /// Input synapses of each neuron.
+    pub input_fan_in: u32,
+    /// Largest recurrent weight, and mean input weight, in units of the threshold.
+    pub weight: f64,
+    /// Membrane time constant, in milliseconds.
+    pub tau_ms: f64,
+    /// Recurrent delay in ticks.
+    pub delay: u8,
+    /// Seed of wiring and weights.
+    pub seed: u64,
+}
 
 /// Builds the network a configuration describes; weights are drawn on reading and never stored here.
 ///
@@ -33,7 +53,13 @@ pub fn random_network(name: &str, spec: &RandomNetwork, conventions: Conventions
         seed,
     };
     let drive = spec.weight as f32;
-    builder.project("drive", inputs, neurons, weights(spec.inputs, spec.input_fan_in, 0.0, 2.0 * drive, spec.seed), 0);
+    builder.project(
+        "drive",
+        inputs,
+        neurons,
+        weights(spec.inputs, spec.input_fan_in, 0.0, 2.0 * drive, spec.seed),
+        0,
+    );
     // As much inhibition as excitation keeps the activity from running away.
     let recurrent = weights(spec.neurons, spec.fan_in, -drive, drive, spec.seed ^ 0x5eed);
     builder.project("recurrent", neurons, neurons, recurrent, spec.delay);

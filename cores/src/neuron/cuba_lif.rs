@@ -41,6 +41,9 @@ pub struct CubaLifParameters {
     pub v_min: i32,
     /// Upper limit of v.
     pub v_max: i32,
+    /// Whether a spike subtracts the threshold from v instead of setting it to 0. Loihi 1 cannot; chips of one's own
+    /// may, because many networks are trained so.
+    pub subtracts: bool,
 }
 
 /// A register that cannot be as given.
@@ -196,7 +199,8 @@ impl NeuronModel for CubaLif {
         for i in 0..n {
             active_before += u32::from(self.active[i]);
             if self.v[i] > self.parameters.threshold[i] {
-                self.v[i] = 0;
+                self.v[i] =
+                    if self.parameters.subtracts { self.v[i] - self.parameters.threshold[i] } else { 0 };
                 self.wait[i] = self.parameters.refractory[i].saturating_sub(1);
                 spikes.push(Spike { neuron: NeuronId(i as u32), payload: 1, active_before });
             }
@@ -233,6 +237,7 @@ mod tests {
             refractory: vec![1],
             v_min: -(1 << 23) + 1,
             v_max: (1 << 23) - 1,
+            subtracts: false,
         };
         change(&mut p);
         CubaLif::new(p).unwrap()
@@ -260,6 +265,14 @@ mod tests {
             let fired = run(&mut one(|p| p.refractory = vec![r]), &[200; 7]).0;
             assert!(fired.windows(2).all(|w| w[1] - w[0] == period), "refractory {r}: {fired:?}");
         }
+    }
+
+    #[test]
+    fn a_subtracting_reset_keeps_what_is_over() {
+        let mut model = one(|p| p.subtracts = true);
+        run(&mut model, &[130]);
+        assert_eq!(model.v(), [30]);
+        assert_eq!(run(&mut model, &[71]).0, [0]);
     }
 
     #[test]
@@ -300,6 +313,7 @@ mod tests {
             refractory: vec![0],
             v_min: 1,
             v_max: 2,
+            subtracts: false,
         };
         assert_eq!(p.validate().unwrap_err().len(), 5);
     }

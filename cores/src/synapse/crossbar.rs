@@ -70,6 +70,45 @@ impl Crossbar {
         Ok(crossbar)
     }
 
+    /// Checks what deserialised data promises: tables of the right length, no bit beyond the core's `neurons`.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub(crate) fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
+        let broken = |what, value: usize, most: usize| SynapseError::Range {
+            what,
+            value: value as i64,
+            least: 0,
+            most: most as i64,
+        };
+        let (axons, words) = (self.axon_types.len(), neurons.div_ceil(64));
+        for (what, value, wanted) in [
+            ("the number of neurons of the store", self.neurons as usize, neurons),
+            ("the words of a row", self.words_a_row as usize, words),
+            ("the number of delays", self.delays.len(), axons),
+            ("the words of all rows", self.bits.len(), axons * words),
+            ("the number of weights", self.weights.len(), TYPES * neurons),
+        ] {
+            if value != wanted {
+                return Err(broken(what, value, wanted));
+            }
+        }
+        if let Some(&bad) = self.axon_types.iter().find(|t| usize::from(**t) >= TYPES) {
+            return Err(broken("an axon type", usize::from(bad), TYPES - 1));
+        }
+        if let Some(&bad) = self.delays.iter().find(|d| **d > DELAY_MOST) {
+            return Err(broken("a delay", usize::from(bad), usize::from(DELAY_MOST)));
+        }
+        for axon in 0..axons {
+            let mut last = None;
+            self.set_bits(AxonId(axon as u32), |neuron| last = Some(neuron));
+            if let Some(target) = last.filter(|&n| n >= neurons) {
+                return Err(SynapseError::Target { target: target as u32, neurons: self.neurons });
+            }
+        }
+        Ok(())
+    }
+
     fn words(&self, axon: AxonId) -> &[u64] {
         let words = self.words_a_row as usize;
         &self.bits[axon.0 as usize * words..(axon.0 as usize + 1) * words]
@@ -140,6 +179,8 @@ mod tests {
             let tables = [0, 1, 2, 3].map(|t| weights[t * 70..(t + 1) * 70].to_vec());
             let packed = rows.iter().map(|(t, d, bits)| (*t, *d, bits.iter().copied().collect()));
             let store = Crossbar::new(70, tables.clone(), packed).unwrap();
+            prop_assert!(store.validate(70).is_ok());
+            prop_assert!(store.validate(71).is_err());
             for (i, (axon_type, delay, bits)) in rows.iter().enumerate() {
                 let axon = AxonId(i as u32);
                 let mut ring = AccumulatorRing::new(70, 4);

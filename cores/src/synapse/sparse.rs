@@ -38,17 +38,24 @@ impl SparseRows {
         SparseRowsBuilder { rows: SparseRows { neurons, offsets: vec![0], ..SparseRows::default() } }
     }
 
-    /// Checks what deserialised data promises: offsets within bounds and ascending, targets within the core.
+    /// Checks what deserialised data promises: offsets within bounds and ascending, targets within a core of
+    /// `neurons` neurons.
     ///
     /// # Errors
     /// The first broken promise.
-    pub fn validate(&self) -> Result<(), SynapseError> {
+    pub(crate) fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
         let broken = |what, value: usize, most: usize| SynapseError::Range {
             what,
             value: value as i64,
             least: 0,
             most: most as i64,
         };
+        if self.neurons as usize != neurons {
+            return Err(broken("the number of neurons of the store", self.neurons as usize, neurons));
+        }
+        if self.max_delay > u32::from(DELAY_MOST) {
+            return Err(broken("the longest delay", self.max_delay as usize, usize::from(DELAY_MOST)));
+        }
         if self.offsets.len() != self.shifts.len() + 1 || self.offsets.first() != Some(&0) {
             return Err(broken("the number of row offsets", self.offsets.len(), self.shifts.len() + 1));
         }
@@ -215,7 +222,8 @@ mod tests {
             builder.push_row(0, [(NeuronId(39), 7, 62)]).unwrap();
             let axon = builder.push_row(shift, row.iter().map(|&(t, m, d)| (NeuronId(t), m, d))).unwrap();
             let store = builder.build();
-            prop_assert!(store.validate().is_ok());
+            prop_assert!(store.validate(40).is_ok());
+            prop_assert!(store.validate(41).is_err());
             let read = store.row(axon);
             let mut ring = AccumulatorRing::new(40, 62 + 2);
             prop_assert_eq!(store.deliver(axon, payload, wait as u32, &mut ring), row.len() as u64);

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// A parsed TOML text and the problems found in it so far.
 #[derive(Debug)]
-pub struct Document<'a> {
+pub(crate) struct Document<'a> {
     file: &'a str,
     text: &'a str,
     root: Spanned<DeTable<'a>>,
@@ -21,7 +21,7 @@ impl<'a> Document<'a> {
     ///
     /// # Errors
     /// Every syntax error, with its line.
-    pub fn parse(file: &'a str, text: &'a str) -> Result<Self, Error> {
+    pub(crate) fn parse(file: &'a str, text: &'a str) -> Result<Self, Error> {
         let (root, errors) = DeTable::parse_recoverable(text);
         let problems = errors
             .iter()
@@ -35,21 +35,22 @@ impl<'a> Document<'a> {
     }
 
     /// The top table.
-    pub fn root(&self) -> Table<'_> {
-        Table { document: self, path: String::new(), entries: Some(self.root.get_ref()), at: 0, asked: RefCell::default() }
+    pub(crate) fn root(&self) -> Table<'_> {
+        Table {
+            document: self,
+            path: String::new(),
+            entries: Some(self.root.get_ref()),
+            at: 0,
+            asked: RefCell::default(),
+        }
     }
 
     /// Ends the reading.
     ///
     /// # Errors
     /// Everything found wrong.
-    pub fn finish(self) -> Result<(), Error> {
+    pub(crate) fn finish(self) -> Result<(), Error> {
         all_well(self.problems.into_inner())
-    }
-
-    /// Whether anything was found wrong so far.
-    pub fn has_problems(&self) -> bool {
-        !self.problems.borrow().is_empty()
     }
 }
 
@@ -59,7 +60,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// A table, present or absent; on being dropped it reports keys nobody asked for.
 #[derive(Debug)]
-pub struct Table<'d> {
+pub(crate) struct Table<'d> {
     document: &'d Document<'d>,
     path: String,
     entries: Option<&'d DeTable<'d>>,
@@ -68,7 +69,8 @@ pub struct Table<'d> {
 }
 
 impl<'d> Table<'d> {
-    fn key_path(&self, key: &str) -> String {
+    /// The full name of a key, as messages show it.
+    pub(crate) fn key_path(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
@@ -78,7 +80,7 @@ impl<'d> Table<'d> {
     }
 
     /// Notes a problem with the value of `key` (or its absence).
-    pub fn problem(&self, key: &str, what: impl Into<String>, hint: impl Into<String>) {
+    pub(crate) fn problem(&self, key: &str, what: impl Into<String>, hint: impl Into<String>) {
         let offset = self.entries.and_then(|e| e.get(key)).map_or(self.at, |v| v.span().start);
         let line = line_of(self.document.text, offset);
         let place = format!("{}:{line}, key `{}`", self.document.file, self.key_path(key));
@@ -93,23 +95,28 @@ impl<'d> Table<'d> {
         self.problem(key, format!("wanted {wanted}, found {}", describe(value)), "");
     }
 
+    /// The table's own full name.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the key is there and holds a table.
+    pub(crate) fn is_table(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|value| value.get_ref().as_table().is_some())
+    }
+
     /// Whether the table itself is there.
-    pub fn is_present(&self) -> bool {
+    pub(crate) fn is_present(&self) -> bool {
         self.entries.is_some()
     }
 
     /// Whether the key is there; counts as asking for it.
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// The keys of the table, in file order of the parser (sorted).
-    pub fn keys(&self) -> Vec<String> {
-        self.entries.map_or(Vec::new(), |e| e.keys().map(|k| k.get_ref().to_string()).collect())
-    }
-
     /// The sub-table of that key; absent is fine and reads as empty.
-    pub fn table(&self, key: &str) -> Table<'d> {
+    pub(crate) fn table(&self, key: &str) -> Table<'d> {
         let value = self.get(key);
         let entries = value.and_then(|v| {
             let table = v.get_ref().as_table();
@@ -128,7 +135,7 @@ impl<'d> Table<'d> {
     }
 
     /// The tables of an array of tables; absent reads as none.
-    pub fn tables(&self, key: &str) -> Vec<Table<'d>> {
+    pub(crate) fn tables(&self, key: &str) -> Vec<Table<'d>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(array) = value.get_ref().as_array() else {
             self.ill_typed(key, "an array of tables", value.get_ref());
@@ -151,7 +158,7 @@ impl<'d> Table<'d> {
     }
 
     /// A string; `None` if absent.
-    pub fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         let value = self.get(key)?;
         let text = value.get_ref().as_str().map(str::to_owned);
         if text.is_none() {
@@ -161,7 +168,7 @@ impl<'d> Table<'d> {
     }
 
     /// A string that must be there; the empty string stands in for a missing one, which is reported.
-    pub fn required_text(&self, key: &str, wanted: &str) -> String {
+    pub(crate) fn required_text(&self, key: &str, wanted: &str) -> String {
         if !self.has(key) {
             self.missing(key, wanted);
         }
@@ -169,19 +176,20 @@ impl<'d> Table<'d> {
     }
 
     /// One of several names; `None` if absent or wrong (reported, with the nearest).
-    pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text) {
             return Some(*value);
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let hint = nearest(&text, names.iter().copied()).map(|n| format!("did you mean `{n}`?")).unwrap_or_default();
+        let hint =
+            nearest(&text, names.iter().copied()).map(|n| format!("did you mean `{n}`?")).unwrap_or_default();
         self.problem(key, format!("`{text}` is not one of {}", names.join(", ")), hint);
         None
     }
 
     /// As [`Table::choice`], and absence is reported.
-    pub fn required_choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn required_choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         if !self.has(key) {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             self.missing(key, &format!("one of {}", names.join(", ")));
@@ -190,7 +198,7 @@ impl<'d> Table<'d> {
     }
 
     /// A whole number within bounds; `None` if absent or wrong (reported).
-    pub fn whole(&self, key: &str, least: i64, most: i64) -> Option<i64> {
+    pub(crate) fn whole(&self, key: &str, least: i64, most: i64) -> Option<i64> {
         let value = self.get(key)?;
         let number = whole(value.get_ref());
         match number {
@@ -202,7 +210,7 @@ impl<'d> Table<'d> {
     }
 
     /// As [`Table::whole`], and absence is reported; `least` stands in.
-    pub fn required_whole(&self, key: &str, least: i64, most: i64) -> i64 {
+    pub(crate) fn required_whole(&self, key: &str, least: i64, most: i64) -> i64 {
         if !self.has(key) {
             self.missing(key, &format!("a whole number from {least} to {most}"));
         }
@@ -210,7 +218,7 @@ impl<'d> Table<'d> {
     }
 
     /// A pair of whole numbers within bounds.
-    pub fn whole_pair(&self, key: &str, least: i64, most: i64) -> Option<(i64, i64)> {
+    pub(crate) fn whole_pair(&self, key: &str, least: i64, most: i64) -> Option<(i64, i64)> {
         let value = self.get(key)?;
         let pair = value.get_ref().as_array().filter(|a| a.len() == 2).map(|a| {
             let mut numbers = a.iter().map(|item| whole(item.get_ref()));
@@ -229,7 +237,7 @@ impl<'d> Table<'d> {
     }
 
     /// A number that is finite and at least `least`; `None` if absent or wrong (reported).
-    pub fn number(&self, key: &str, least: f64) -> Option<f64> {
+    pub(crate) fn number(&self, key: &str, least: f64) -> Option<f64> {
         let value = self.get(key)?;
         let number = match value.get_ref() {
             DeValue::Float(f) => f.as_str().replace('_', "").parse().ok(),
@@ -244,7 +252,7 @@ impl<'d> Table<'d> {
     }
 
     /// As [`Table::number`] above 0, and absence is reported; 1 stands in.
-    pub fn required_positive(&self, key: &str) -> f64 {
+    pub(crate) fn required_positive(&self, key: &str) -> f64 {
         if !self.has(key) {
             self.missing(key, "a number above 0");
         }
@@ -258,7 +266,7 @@ impl<'d> Table<'d> {
     }
 
     /// The text of a decimal number as written, for values that must not pass through binary fractions.
-    pub fn decimal(&self, key: &str) -> Option<String> {
+    pub(crate) fn decimal(&self, key: &str) -> Option<String> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Float(f) => Some(f.as_str().replace('_', "")),
@@ -271,7 +279,7 @@ impl<'d> Table<'d> {
     }
 
     /// Yes or no; `None` if absent.
-    pub fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         let value = self.get(key)?;
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
@@ -293,7 +301,11 @@ impl Drop for Table<'_> {
             };
             let line = line_of(self.document.text, key.span().start);
             let place = format!("{}:{line}, key `{}`", self.document.file, self.key_path(name));
-            self.document.problems.borrow_mut().push(Problem::new(place, format!("unknown key `{name}`"), hint));
+            self.document.problems.borrow_mut().push(Problem::new(
+                place,
+                format!("unknown key `{name}`"),
+                hint,
+            ));
         }
     }
 }
@@ -307,7 +319,11 @@ fn describe(value: &DeValue<'_>) -> String {
         DeValue::String(s) => format!("the string \"{s}\""),
         DeValue::Integer(i) => format!("the number {}", i.as_str()),
         DeValue::Float(f) => format!("the number {}", f.as_str()),
-        other => format!("{} {}", if other.type_str().starts_with(['a', 'i']) { "an" } else { "a" }, other.type_str()),
+        other => format!(
+            "{} {}",
+            if other.type_str().starts_with(['a', 'i']) { "an" } else { "a" },
+            other.type_str()
+        ),
     }
 }
 

@@ -1,0 +1,101 @@
+//! A virtual chip: what it is ([`ChipSpec`]), what is burnt into it ([`ChipImage`]), and the running thing
+//! ([`Chip`]): cores, mesh, and the interface between them. It counts; it never prices.
+//!
+//! A tick is: every core takes the events that wait for it and steps ([`CoreBlock::step`], blocks in any order or
+//! at once); then the interface turns spikes into packets and next tick's events ([`Chip::exchange`], one order).
+
+mod block;
+mod image;
+mod interface;
+mod spec;
+
+pub use block::CoreBlock;
+pub use image::{
+    ChipImage, CoreImage, FanOutTable, IMAGE_VERSION, NetworkEntry, PopulationEntry, Readout, Route,
+};
+pub use interface::{ChipCounters, Interface, LostCopy, PacketRecord, TickSpikes};
+pub(crate) use spec::read_citation;
+pub use spec::{
+    BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, INPUT_PORT, OUTPUT_PORT,
+    Registers, SyncPolicy,
+};
+
+use crate::error::Error;
+use spikemesh_router::Level;
+use std::collections::BTreeMap;
+
+/// A chip with state. A clone shares the memories and starts at rest with counters at zero.
+#[derive(Debug)]
+pub struct Chip {
+    blocks: Vec<CoreBlock>,
+    interface: Interface,
+    /// Core in use and index in it of each placed neuron, for probes.
+    places: std::sync::Arc<BTreeMap<u32, (u32, u32)>>,
+}
+
+impl Clone for Chip {
+    fn clone(&self) -> Self {
+        let mut blocks = self.blocks.clone();
+        blocks.iter_mut().for_each(CoreBlock::reset_all);
+        Self { blocks, interface: self.interface.clone(), places: std::sync::Arc::clone(&self.places) }
+    }
+}
+
+impl Chip {
+    /// Loads an image.
+    ///
+    /// # Errors
+    /// The image contradicts itself, or asks for what is not built.
+    pub fn load(image: &ChipImage, level: Level) -> Result<Self, Error> {
+        let (blocks, interface) = interface::load(image, level)?;
+        let mut places = BTreeMap::new();
+        for (core, entry) in image.cores.iter().enumerate() {
+            places.extend(entry.neurons.iter().enumerate().map(|(i, n)| (*n, (core as u32, i as u32))));
+        }
+        Ok(Self { blocks, interface, places: std::sync::Arc::new(places) })
+    }
+
+    /// The blocks of cores, to be stepped before [`Chip::exchange`]; they may be moved out and back meanwhile.
+    pub fn blocks_mut(&mut self) -> &mut Vec<CoreBlock> {
+        &mut self.blocks
+    }
+
+    /// Second half of a tick, after every block has stepped.
+    pub fn exchange(&mut self, inputs: &[u32], keep_records: bool, out: &mut TickSpikes) {
+        self.interface.exchange(&mut self.blocks, inputs, keep_records, out);
+    }
+
+    /// A whole tick in one thread: `inputs` are the input indices that spike in it, `out` its results.
+    pub fn tick(&mut self, inputs: &[u32], keep_records: bool, out: &mut TickSpikes) {
+        self.blocks.iter_mut().for_each(CoreBlock::step);
+        self.exchange(inputs, keep_records, out);
+    }
+
+    /// The interface, for its topology, its losses and the packets of the last tick.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// Neurons and waiting events back to their initial state; counted as one reset.
+    pub fn reset(&mut self) {
+        self.blocks.iter_mut().for_each(CoreBlock::reset);
+        self.interface.count_reset();
+    }
+
+    /// Everything counted since the chip was loaded.
+    pub fn counters(&self) -> ChipCounters {
+        self.interface.counters(&self.blocks)
+    }
+
+    /// The whole state in a fixed order, for digests.
+    pub fn state_words(&self, out: &mut Vec<i32>) {
+        self.blocks.iter().for_each(|block| block.state_words(out));
+    }
+
+    /// The membrane of a neuron, by its network number; `None` for an input.
+    pub fn membrane(&self, neuron: u32) -> Option<i32> {
+        let &(core, index) = self.places.get(&neuron)?;
+        let (block, place) = Interface::place(core as usize);
+        Some(self.blocks[block].membrane(place, index))
+    }
+}

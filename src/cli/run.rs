@@ -1,0 +1,196 @@
+//! `spikemesh run`.
+
+use super::{ConfigArgument, load_network, print};
+use crate::chip::{Chip, ChipImage};
+use crate::config::RunConfig;
+use crate::energy::EnergyTable;
+use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind};
+use crate::mapper::map;
+use crate::network::Oracle;
+use crate::report::{Report, cores_csv, json, links_csv, page, summary};
+use crate::run::{RunOptions, Stimulus, TraceWriter};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use spikemesh_router::Level;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Threads; results do not depend on it [default: all processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Folder for the report [default: runs/<name>-<n>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write into an --out folder that is there already
+    #[arg(long)]
+    force: bool,
+    /// Network level, instead of the configuration's
+    #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet"])]
+    level: Option<String>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Write every packet to a trace file
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Run at most so many samples
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
+    let mut config = RunConfig::load(&arguments.config.config)?;
+    if let Some(level) = arguments.level.as_deref().and_then(Level::by_name) {
+        config.level = level;
+    }
+    let out = choose_folder(arguments, &config.name)?;
+    let prices = EnergyTable::load(&config.chip.prices, &config.folder)?;
+    let network = load_network(&config)?;
+    let stimulus =
+        Stimulus::load(&config.stimulus, &network, config.ticks, config.seed)?.limited(arguments.limit);
+    let mapping = map(&network, &config.chip, &config.map)?;
+    let oracle = config.reference.then(|| Oracle::new(&network));
+    let trace = arguments.trace.as_deref().map(|path| TraceWriter::create(path, &mapping.image, config.ticks));
+    std::fs::create_dir_all(&out).map_err(|e| Error::file(&out, "create", &e))?;
+    let threads = arguments.threads.map_or_else(processors, usize::from);
+    let started = std::time::Instant::now();
+    let bar = progress_bar(&stimulus);
+    let recording = crate::run::run(
+        &mapping.image,
+        &stimulus,
+        RunOptions {
+            threads,
+            level: config.level,
+            reference: oracle.as_ref(),
+            trace: trace.transpose()?,
+            stop: stop_on_interrupt()?.as_ref(),
+            progress: &|samples, ticks| bar.inc(if stimulus.len() > 1 { samples as u64 } else { ticks }),
+        },
+    )?;
+    bar.finish_and_clear();
+    let wall_s = started.elapsed().as_secs_f64();
+    let chip = Chip::load(&mapping.image, config.level)?;
+    let energy = prices.price(&recording.counters);
+    let report = Report {
+        name: &config.name,
+        image: &mapping.image,
+        topology: chip.interface().topology(),
+        level: config.level,
+        placement: config.map.placement.placer().name(),
+        losses: &mapping.losses,
+        uses: &mapping.uses,
+        lost: chip.interface().lost_copies(),
+        recording: &recording,
+        energy: &energy,
+        seed: config.seed,
+        wall_s,
+        threads,
+    };
+    let object =
+        serde_json::to_string_pretty(&json(&report)).expect("invariant: a report is valid JSON") + "\n";
+    write_all(&out, &report, &object)?;
+    if arguments.json {
+        print(&object)?;
+    } else {
+        print(&summary(&report))?;
+        print(&format!("{:<13} {}\n", "report", out.join("report.html").display()))?;
+    }
+    finish(&report, &mapping.image)
+}
+
+/// The exit code of a run that ended, and what must be said with it.
+fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
+    if report.recording.interrupted() {
+        let (done, asked) = (report.recording.samples.len(), report.recording.samples_asked);
+        eprintln!("interrupted: {done} of {asked} samples are in the report");
+        return Ok(ErrorKind::Interrupted.exit_code());
+    }
+    let lost = report.recording.counters.noc.dropped_total();
+    if lost == 0 {
+        return Ok(0);
+    }
+    eprintln!("error: {lost} copies of packets were lost on dead links");
+    for copy in report.lost.iter().take(10) {
+        eprintln!("  where: from endpoint {} to endpoint {}", copy.source, copy.destination);
+    }
+    if report.lost.len() > 10 {
+        eprintln!("  and {} more pairs", report.lost.len() - 10);
+    }
+    eprintln!(
+        "  try:   another routing than {}, or a placement that avoids the dead links",
+        image.spec.routing
+    );
+    Ok(EXIT_LOST_PACKETS)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The folder to write to: what the user names, or the first free `runs/<name>-<n>`.
+fn choose_folder(arguments: &Arguments, name: &str) -> Result<PathBuf, Error> {
+    match &arguments.out {
+        Some(out) if out.exists() && !arguments.force => Err(Error::one(
+            ErrorKind::Usage,
+            out.display().to_string(),
+            "the folder for the report is there already",
+            "name another one, or add --force to write into it",
+        )),
+        Some(out) => Ok(out.clone()),
+        None => {
+            // A name is a name, not a path.
+            let name: String =
+                name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+            let folder = |n: u32| Path::new("runs").join(format!("{name}-{n}"));
+            Ok((1..).map(folder).find(|f| !f.exists()).expect("invariant: some number is free"))
+        }
+    }
+}
+
+fn write_all(out: &Path, report: &Report<'_>, object: &str) -> Result<(), Error> {
+    let files = [
+        ("summary.json", object.to_owned()),
+        ("links.csv", links_csv(report)),
+        ("cores.csv", cores_csv(report)),
+        ("report.html", page(report)),
+    ];
+    for (name, text) in files {
+        let path = out.join(name);
+        std::fs::write(&path, text).map_err(|e| Error::file(&path, "write", &e))?;
+    }
+    Ok(())
+}
+
+/// A bar on stderr, when that is a terminal: samples, or the ticks of a single sample.
+fn progress_bar(stimulus: &Stimulus) -> ProgressBar {
+    let many = stimulus.len() > 1;
+    let length = if many { stimulus.len() as u64 } else { u64::from(stimulus.ticks()) };
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(length), target);
+    let unit = if many { "samples" } else { "ticks" };
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left");
+    bar.with_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(ErrorKind::Interrupted.exit_code()));
+        }
+    })
+    .map_err(|e| Error::one(ErrorKind::Bug, "signal handler", e.to_string(), ""))?;
+    Ok(stop)
+}

@@ -1,0 +1,367 @@
+//! Cuts the neurons into parts, one a core, under every limit of the chip at once: neurons, input axons, output axons,
+//! synapse memory.
+//!
+//! Neurons are taken in the network's order and a part is closed when the next neuron would break a limit. Only
+//! shapes and positions of weights are read. An input axon is one (source neuron, projection) with a synapse in the
+//! part; an output axon is one (neuron, destination) with unicast and one sending neuron with multicast.
+
+use super::MapOptions;
+use crate::chip::{ChipSpec, FanOut};
+use crate::error::{Error, ErrorKind, Problem};
+use crate::network::{Network, PopulationId};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// What a part holds, in the chip's terms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CoreUse {
+    /// Core of the chip; the part's number before placement.
+    pub core: u32,
+    /// Neurons.
+    pub neurons: u32,
+    /// Input axons.
+    pub in_axons: u32,
+    /// Output axons.
+    pub out_axons: u64,
+    /// Words of synapse memory.
+    pub synapse_words: u64,
+    /// Synapses.
+    pub synapses: u64,
+}
+
+/// A run of neurons that share a core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which of [`Partition::neurons`].
+    pub range: Range<usize>,
+    /// What it holds.
+    pub held: CoreUse,
+}
+
+/// The result: all neurons that need a place, and how they are cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Network numbers of the placed neurons, ascending.
+    pub neurons: Vec<u32>,
+    /// The parts, in order; together they cover all neurons once.
+    pub parts: Vec<Part>,
+}
+
+/// Limits by name, as messages show them.
+const NEURONS: &str = "neurons a core";
+const IN_AXONS: &str = "input axons a core";
+const OUT_AXONS: &str = "output axons a core";
+const WORDS: &str = "words of synapse memory a core";
+
+/// Times the cut is refined for the sake of output axons before we give up.
+const ROUNDS: usize = 40;
+
+/// Sources of a projection as one part sees them.
+struct RowCount {
+    /// Part that last touched the source.
+    stamp: u32,
+    /// Synapses of its row in that part.
+    synapses: u32,
+}
+
+struct Cutter<'a> {
+    network: &'a Network,
+    spec: &'a ChipSpec,
+    cap: u32,
+    words: Vec<u64>,
+    /// By projection, by source.
+    rows: Vec<Vec<RowCount>>,
+    /// By network neuron: part that last counted it as a source, and the number of parts it reaches.
+    reach: Vec<(u32, u32)>,
+    is_output: Vec<bool>,
+}
+
+impl Partition {
+    /// Cuts the network.
+    ///
+    /// # Errors
+    /// Every neuron that does not fit a core by itself, or how many cores are missing; nothing is copied before.
+    pub fn new(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<Self, Error> {
+        let cap = options.neurons_per_core.unwrap_or(spec.core.neurons).min(spec.core.neurons);
+        let mut is_output = vec![false; network.neuron_count() as usize];
+        network.output_neurons().iter().for_each(|n| is_output[n.0 as usize] = true);
+        let mut cutter = Cutter {
+            network,
+            spec,
+            cap,
+            words: (0..=u64::from(cap) + 1).map(|n| spec.core.row_words(n)).collect(),
+            rows: Vec::new(),
+            reach: Vec::new(),
+            is_output,
+        };
+        let mut forced = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let (mut partition, closed_by) = cutter.cut(&forced)?;
+            let over = cutter.count_out_axons(&mut partition);
+            if over.is_empty() {
+                return if partition.parts.len() as u64 <= spec.cores() {
+                    Ok(partition)
+                } else {
+                    Err(cutter.too_few_cores(&partition, &closed_by))
+                };
+            }
+            let alone: Vec<_> = over.iter().filter(|&&i| partition.parts[i].range.len() == 1).collect();
+            if !alone.is_empty() {
+                let problems = alone.into_iter().map(|&i| {
+                    let part = &partition.parts[i];
+                    let limit = u64::from(spec.core.out_axons);
+                    let neuron = partition.neurons[part.range.start];
+                    cutter.alone(
+                        neuron,
+                        OUT_AXONS,
+                        part.held.out_axons,
+                        limit,
+                        "choose fan_out = \"multicast\"",
+                    )
+                });
+                return Err(Error { kind: ErrorKind::DoesNotFit, problems: problems.collect() });
+            }
+            for i in over {
+                let part = &partition.parts[i];
+                let pieces = part.held.out_axons.div_ceil(u64::from(spec.core.out_axons)).max(2) as usize;
+                let len = part.range.len();
+                let pieces = pieces.min(len);
+                forced.extend((1..pieces).map(|k| part.range.start + k * len / pieces));
+            }
+        }
+        Err(Error::one(
+            ErrorKind::DoesNotFit,
+            format!("chip {}", spec.name),
+            format!("limit `{OUT_AXONS}` ({}) still broken after {ROUNDS} refinements", spec.core.out_axons),
+            "choose fan_out = \"multicast\", or a chip with more output axons",
+        ))
+    }
+}
+
+impl Cutter<'_> {
+    /// One pass over all neurons; also says which limit closed each part.
+    fn cut(&mut self, forced: &BTreeSet<usize>) -> Result<(Partition, Vec<&'static str>), Error> {
+        let network = self.network;
+        let row = || RowCount { stamp: u32::MAX, synapses: 0 };
+        self.rows = network
+            .projections()
+            .iter()
+            .map(|p| std::iter::repeat_with(row).take(network.population(p.source).size as usize).collect())
+            .collect();
+        self.reach = vec![(u32::MAX, 0); network.neuron_count() as usize];
+        let mut partition = Partition { neurons: Vec::new(), parts: Vec::new() };
+        let mut closed_by = Vec::new();
+        let mut problems = Vec::new();
+        let mut start = 0;
+        let mut held = CoreUse::default();
+        for id in network.ids() {
+            if network.population(id).is_input() {
+                continue;
+            }
+            let incoming: Vec<_> =
+                (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
+            for (local, neuron) in network.neurons_of(id).enumerate() {
+                let index = partition.neurons.len();
+                partition.neurons.push(neuron.0);
+                let must_close = index > start && forced.contains(&index);
+                let grown = if must_close {
+                    None
+                } else {
+                    Some(self.add(&incoming, local, partition.parts.len(), held))
+                };
+                let broken = grown.as_ref().and_then(|(held, _)| self.broken(held));
+                match grown {
+                    Some((larger, _)) if broken.is_none() => held = larger,
+                    grown => {
+                        // The sources this neuron brought in do not reach the closed part after all.
+                        for source in grown.map_or(Vec::new(), |(_, fresh)| fresh) {
+                            self.reach[source as usize].1 -= 1;
+                        }
+                        if index > start {
+                            partition.parts.push(Part { range: start..index, held });
+                            closed_by.push(broken.map_or(OUT_AXONS, |b| b.0));
+                        }
+                        start = index;
+                        let (alone, _) = self.add(&incoming, local, partition.parts.len(), CoreUse::default());
+                        if let Some((limit, value, most)) = self.broken(&alone) {
+                            problems.push(self.alone(
+                                neuron.0,
+                                limit,
+                                value,
+                                most,
+                                "reduce the fan-in of the neuron",
+                            ));
+                        }
+                        held = alone;
+                    }
+                }
+                if problems.len() >= MOST_PROBLEMS {
+                    return Err(Error { kind: ErrorKind::DoesNotFit, problems });
+                }
+            }
+        }
+        if start < partition.neurons.len() {
+            partition.parts.push(Part { range: start..partition.neurons.len(), held });
+            closed_by.push("the end of the network");
+        }
+        for (i, part) in partition.parts.iter_mut().enumerate() {
+            part.held.core = i as u32;
+        }
+        if problems.is_empty() {
+            Ok((partition, closed_by))
+        } else {
+            Err(Error { kind: ErrorKind::DoesNotFit, problems })
+        }
+    }
+
+    /// What `part` holds with one more neuron, and the sources that did not reach the part before.
+    fn add(&mut self, incoming: &[usize], local: usize, part: usize, held: CoreUse) -> (CoreUse, Vec<u32>) {
+        let part = part as u32;
+        let mut held = CoreUse { neurons: held.neurons + 1, ..held };
+        let mut fresh = Vec::new();
+        for &p in incoming {
+            let projection = &self.network.projections()[p];
+            let first = self.network.first_neuron(projection.source).0;
+            let (rows, reach, words) = (&mut self.rows[p], &mut self.reach, &self.words);
+            projection.weights.for_each_source_index(local as u32, |source| {
+                let row = &mut rows[source as usize];
+                if row.stamp != part {
+                    *row = RowCount { stamp: part, synapses: 0 };
+                    held.in_axons += 1;
+                    let reach = &mut reach[(first + source) as usize];
+                    if reach.0 != part {
+                        *reach = (part, reach.1 + 1);
+                        fresh.push(first + source);
+                    }
+                }
+                let n = row.synapses as usize;
+                held.synapse_words += words[n + 1] - words[n];
+                row.synapses += 1;
+                held.synapses += 1;
+            });
+        }
+        (held, fresh)
+    }
+
+    /// The first limit that is broken: (name, value, most).
+    fn broken(&self, held: &CoreUse) -> Option<(&'static str, u64, u64)> {
+        let core = &self.spec.core;
+        [
+            (NEURONS, u64::from(held.neurons), u64::from(self.cap)),
+            (IN_AXONS, u64::from(held.in_axons), u64::from(core.in_axons)),
+            (WORDS, held.synapse_words, core.synapse_words),
+        ]
+        .into_iter()
+        .find(|(_, value, most)| value > most)
+    }
+
+    /// Fills in the output axons; the parts that have too many.
+    fn count_out_axons(&self, partition: &mut Partition) -> Vec<usize> {
+        let mut over = Vec::new();
+        for (i, part) in partition.parts.iter_mut().enumerate() {
+            let ends = partition.neurons[part.range.clone()]
+                .iter()
+                .map(|&n| u64::from(self.reach[n as usize].1) + u64::from(self.is_output[n as usize]));
+            part.held.out_axons = match self.spec.fan_out {
+                FanOut::Unicast => ends.sum(),
+                FanOut::Multicast => ends.filter(|&n| n > 0).count() as u64,
+            };
+            if part.held.out_axons > u64::from(self.spec.core.out_axons) {
+                over.push(i);
+            }
+        }
+        over
+    }
+
+    fn place(&self, neuron: u32) -> String {
+        let id = self.network.population_of(crate::network::NeuronId(neuron));
+        let local = neuron - self.network.first_neuron(id).0;
+        format!("population `{}`, neuron {local}", self.name(id))
+    }
+
+    fn name(&self, id: PopulationId) -> &str {
+        &self.network.population(id).name
+    }
+
+    fn alone(&self, neuron: u32, limit: &str, value: u64, most: u64, fix: &str) -> Problem {
+        Problem::new(
+            format!("{}, on a core of its own", self.place(neuron)),
+            format!("limit `{limit}`: {most}, needed: {value}, {} too many", value - most),
+            format!("no mesh is large enough: {fix}, or take a chip whose limit is at least {value}"),
+        )
+    }
+
+    fn too_few_cores(&self, partition: &Partition, closed_by: &[&'static str]) -> Error {
+        let (needed, there) = (partition.parts.len() as u64, self.spec.cores());
+        let mut causes: Vec<(usize, &str)> = [NEURONS, IN_AXONS, OUT_AXONS, WORDS]
+            .into_iter()
+            .map(|limit| (closed_by.iter().filter(|c| **c == limit).count(), limit))
+            .filter(|(count, _)| *count > 0)
+            .collect();
+        causes.sort_by_key(|&(count, _)| std::cmp::Reverse(count));
+        let causes: Vec<_> =
+            causes.iter().map(|(count, limit)| format!("`{limit}` on {count} of them")).collect();
+        let first = &partition.parts[there as usize];
+        let left = partition.neurons.len() - first.range.start;
+        let (w, h) = smallest_mesh(needed, u64::from(self.spec.cores_per_router));
+        let cap = if self.cap < self.spec.core.neurons {
+            format!(
+                ", or raise neurons_per_core (now {}, the chip allows {})",
+                self.cap, self.spec.core.neurons
+            )
+        } else {
+            String::new()
+        };
+        Error::one(
+            ErrorKind::DoesNotFit,
+            format!(
+                "chip {} ({} x {} routers, {} cores each), core {there}: {} is the first without a place, {left} of {} neurons have none",
+                self.spec.name,
+                self.spec.width,
+                self.spec.height,
+                self.spec.cores_per_router,
+                self.place(partition.neurons[first.range.start]),
+                partition.neurons.len(),
+            ),
+            format!(
+                "limit `cores a chip`: {there}, needed: {needed}, {} too many; cores were filled by {}",
+                needed - there,
+                if causes.is_empty() { "the network's end".to_owned() } else { causes.join(", ") }
+            ),
+            format!(
+                "the smallest mesh that would do is {w} x {h} routers ({} cores): set mesh = [{w}, {h}]{cap}",
+                w * h * u64::from(self.spec.cores_per_router)
+            ),
+        )
+    }
+}
+
+/// Neurons that cannot be placed are listed up to this many.
+const MOST_PROBLEMS: usize = 20;
+
+/// The smallest near-square mesh (no side more than twice the other) with room for so many cores.
+fn smallest_mesh(cores: u64, cores_per_router: u64) -> (u64, u64) {
+    let routers = cores.div_ceil(cores_per_router).max(1);
+    let side = routers.isqrt();
+    (1..=side + 1)
+        .map(|h| (routers.div_ceil(h), h))
+        .filter(|&(w, h)| w <= 2 * h && h <= 2 * w)
+        .min_by_key(|&(w, h)| (w * h, w.abs_diff(h)))
+        .unwrap_or((routers, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_mesh_holds_the_cores_and_is_near_square() {
+        for cores in 1..2000 {
+            let (w, h) = smallest_mesh(cores, 4);
+            assert!(w * h * 4 >= cores && w <= 2 * h && h <= 2 * w, "{cores}: {w} x {h}");
+            assert!((w * h - cores.div_ceil(4)) <= w.max(h), "{cores}: {w} x {h} wastes more than a side");
+        }
+        assert_eq!(smallest_mesh(16, 1), (4, 4));
+        assert_eq!(smallest_mesh(17, 1), (6, 3));
+    }
+}

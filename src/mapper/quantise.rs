@@ -1,0 +1,379 @@
+//! Rounds a network to the chip's registers and says what that costs.
+//!
+//! All of a population shares one scale s, chip units a unit of membrane potential:
+//!
+//! ```text
+//! weight     mantissa << shift = s gain_v gain_u w     rounded to nearest, half away from zero
+//! threshold  s (v_threshold - rest)                    rounded down to the register's step (the test is strict)
+//! bias       s gain_v w_in bias                        mantissa << exponent, rounded to nearest
+//! decay      4096 (1 - keep)                           rounded to nearest, 0..4095
+//! ```
+//! s is as large as the registers allow and such that the largest weight uses the whole mantissa; if it can be had,
+//! also such that a neuron whose inputs all spike at once wraps neither accumulator nor current. The shift is a
+//! projection's own. Rounding errors of weights are at most half a step, a step being `1 << shift`, or twice that
+//! where a chip gives mixed-sign weights even mantissas only.
+
+use crate::chip::{ChipSpec, Registers};
+use crate::error::{Error, ErrorKind, Problem, all_well};
+use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, discretise};
+use serde::Serialize;
+
+/// Largest value of the accumulator, the current and the membrane: 21, 23 and 23 bits.
+const ACCUMULATOR_MOST: f64 = ((1 << 21) - 1) as f64;
+const CURRENT_MOST: f64 = ((1 << 23) - 1) as f64;
+/// A threshold no membrane exceeds: v is clipped to it.
+const NEVER: i32 = (1 << 23) - 1;
+
+/// What rounding cost a population.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PopulationLoss {
+    /// Name of the population.
+    pub population: String,
+    /// Chip units a unit of membrane potential.
+    pub scale: f64,
+    /// Incoming synapses.
+    pub weights: u64,
+    /// Of them, weights that became 0 and are not stored.
+    pub weights_to_zero: u64,
+    /// Root of the mean squared weight error over root of the mean squared weight.
+    pub weight_error_rms: f64,
+    /// Largest weight error over the largest weight.
+    pub weight_error_max: f64,
+    /// Largest relative error of a threshold.
+    pub threshold_error: f64,
+    /// Largest error of a bias over its threshold.
+    pub bias_error: f64,
+    /// Largest relative error of the membrane time constant.
+    pub tau_mem_error: f64,
+    /// Largest relative error of the synaptic time constant.
+    pub tau_syn_error: f64,
+    /// What is not kept for other reasons than rounding.
+    pub notes: Vec<String>,
+}
+
+/// Registers of a population, by neuron.
+#[derive(Clone, Debug, Default)]
+pub struct PopulationCode {
+    /// Decay of the current.
+    pub decay_u: Vec<u16>,
+    /// Decay of the membrane.
+    pub decay_v: Vec<u16>,
+    /// Threshold.
+    pub threshold: Vec<i32>,
+    /// Bias.
+    pub bias: Vec<i32>,
+    /// Real weight to chip weight.
+    factor: Vec<f64>,
+}
+
+/// How the weights of a projection are coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProjectionCode {
+    /// Shift of every mantissa.
+    pub shift: u8,
+    step: u16,
+    most: u16,
+}
+
+/// A network in the chip's registers; weights are computed on reading.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    /// By population; empty for inputs.
+    pub populations: Vec<PopulationCode>,
+    /// By projection.
+    pub projections: Vec<ProjectionCode>,
+    /// By population of neurons.
+    pub losses: Vec<PopulationLoss>,
+}
+
+/// Whether the chip can do what the network's conventions and parameters ask for.
+///
+/// # Errors
+/// Everything it cannot do.
+pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    let conventions = network.conventions();
+    if conventions.reset == Reset::Subtract && !spec.registers.can_subtract {
+        problems.push(Problem::new(
+            format!("conventions.reset, chip {}", spec.name),
+            "the chip's neurons reset to zero; the network wants its threshold subtracted",
+            "choose reset = \"zero\" and see what it costs, or a chip whose registers can subtract (generic-28nm)",
+        ));
+    }
+    for projection in network.projections() {
+        if projection.delay > spec.registers.delay {
+            let what = format!(
+                "a delay of {} ticks; the chip's longest is {}",
+                projection.delay, spec.registers.delay
+            );
+            problems.push(Problem::new(format!("projection `{}`", projection.name), what, "use a longer dt"));
+        }
+    }
+    for (id, population) in network.ids().zip(network.populations()) {
+        let Some(parameters) = population.parameters() else { continue };
+        let neurons = network.neurons_of(id).count();
+        let bad = (0..neurons).find_map(|i| {
+            let d = discretise(parameters, i, conventions);
+            let span = d.threshold.unwrap_or(1.0).abs().max(1e-30);
+            if d.threshold.is_some_and(|t| t < 0.0) {
+                Some((i, "its threshold lies below its rest: it would fire for ever"))
+            } else if (d.reset / span).abs() > 1e-6 && d.threshold.is_some() {
+                Some((i, "it resets to another potential than its rest, which the chip cannot do"))
+            } else if d.keep_v < 0.0 || d.keep_u < 0.0 {
+                Some((i, "a time constant is shorter than dt"))
+            } else {
+                None
+            }
+        });
+        if let Some((neuron, what)) = bad {
+            let place = format!("population `{}`, neuron {neuron}", population.name);
+            problems.push(Problem::new(place, what, "set v_reset equal to v_leak and below v_threshold"));
+        }
+    }
+    all_well(problems)
+}
+
+/// What one projection's scaled weights look like before rounding.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    largest: f64,
+    positive: bool,
+    negative: bool,
+}
+
+impl Quantised {
+    /// Chooses scales and shifts and measures the loss.
+    ///
+    /// # Errors
+    /// A population whose weights and threshold no scale brings into the registers together.
+    pub fn new(network: &Network, spec: &ChipSpec) -> Result<Self, Error> {
+        let registers = &spec.registers;
+        let none = ProjectionCode { shift: 0, step: 1, most: registers.weight_mantissa };
+        let mut quantised = Self {
+            populations: vec![PopulationCode::default(); network.populations().len()],
+            projections: vec![none; network.projections().len()],
+            losses: Vec::new(),
+        };
+        let mut problems = Vec::new();
+        for id in network.ids() {
+            let population = network.population(id);
+            let Some(parameters) = population.parameters() else { continue };
+            let neurons: Vec<_> = (0..population.size as usize)
+                .map(|i| discretise(parameters, i, network.conventions()))
+                .collect();
+            match quantised.population(network, id, &neurons, registers) {
+                Ok(loss) => quantised.losses.push(loss),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(quantised) } else { Err(Error { kind: ErrorKind::DoesNotFit, problems }) }
+    }
+
+    fn population(
+        &mut self,
+        network: &Network,
+        id: PopulationId,
+        neurons: &[DiscreteNeuron],
+        registers: &Registers,
+    ) -> Result<PopulationLoss, Problem> {
+        let name = &network.population(id).name;
+        let incoming: Vec<usize> =
+            (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
+        // One pass over the weights: the largest of each projection, and what a neuron can get at once.
+        let mut extents = vec![Extent::default(); incoming.len()];
+        let mut at_once = vec![0.0f64; neurons.len()];
+        for (extent, &p) in extents.iter_mut().zip(&incoming) {
+            for (target, neuron) in neurons.iter().enumerate() {
+                let gain = neuron.gain_u * neuron.gain_v;
+                network.projections()[p].weights.for_each_source(target as u32, |_, weight| {
+                    let scaled = f64::from(weight) * gain;
+                    extent.largest = extent.largest.max(scaled.abs());
+                    extent.positive |= scaled > 0.0;
+                    extent.negative |= scaled < 0.0;
+                    at_once[target] += scaled.abs();
+                });
+            }
+        }
+        let codes: Vec<_> = extents.iter().map(|e| Self::mantissas(e, registers)).collect();
+        let bias = |n: &DiscreteNeuron| n.gain_v * n.gain_u / (1.0 - n.keep_u) * n.bias;
+        let largest = |f: &dyn Fn(&DiscreteNeuron) -> f64| neurons.iter().map(f).fold(0.0f64, f64::max);
+        let threshold = largest(&|n| n.threshold.unwrap_or(0.0));
+        let largest_bias = largest(&|n| bias(n).abs());
+        // Hard limits of s: threshold and bias registers, the largest weight.
+        let limit = |most: f64, value: f64| if value > 0.0 { most / value } else { f64::INFINITY };
+        let bias_most = f64::from(registers.bias_mantissa) * f64::from(1u32 << registers.bias_exponent);
+        let mut hard =
+            limit(f64::from(registers.threshold_most()), threshold).min(limit(bias_most, largest_bias));
+        for (extent, code) in extents.iter().zip(&codes) {
+            let most = f64::from(code.most) * f64::from(1u32 << registers.weight_shift_most);
+            hard = hard.min(limit(most, extent.largest));
+        }
+        // Soft limit: no wrap even if all inputs come at once, for ever.
+        let mut soft = f64::INFINITY;
+        for (neuron, &sum) in neurons.iter().zip(&at_once) {
+            soft = soft.min(limit(ACCUMULATOR_MOST, sum)).min(limit(CURRENT_MOST, sum / (1.0 - neuron.keep_u)));
+            if neuron.threshold.is_none() && neuron.keep_v < 1.0 {
+                let most = sum / (1.0 - neuron.keep_u) / (1.0 - neuron.keep_v);
+                soft = soft.min(limit(CURRENT_MOST, most));
+            }
+        }
+        let mut loss = PopulationLoss { population: name.clone(), ..PopulationLoss::default() };
+        let widest =
+            extents.iter().zip(&codes).filter(|(e, _)| e.largest > 0.0).max_by(|a, b| {
+                (a.0.largest / f64::from(a.1.most)).total_cmp(&(b.0.largest / f64::from(b.1.most)))
+            });
+        let scale = match widest {
+            Some((extent, code)) => {
+                let full = |shift: u8| f64::from(code.most) * f64::from(1u32 << shift) / extent.largest;
+                let shifts = registers.weight_shift_least..=registers.weight_shift_most;
+                let best = shifts.clone().rev().find(|&k| full(k) <= hard.min(soft));
+                let least = full(registers.weight_shift_least);
+                match best {
+                    Some(shift) => full(shift),
+                    None if least <= hard => {
+                        loss.notes
+                            .push("a neuron whose inputs all spike at once may wrap its accumulator".into());
+                        least
+                    }
+                    None => {
+                        loss.notes.push(
+                            "the threshold register leaves the weights a part of their mantissa only".into(),
+                        );
+                        hard
+                    }
+                }
+            }
+            None if hard.is_finite() => hard,
+            None => 1.0,
+        };
+        if !(scale.is_finite() && scale > 0.0) || threshold > 0.0 && scale * threshold < 1.0 {
+            return Err(Problem::new(
+                format!("population `{name}`"),
+                format!(
+                    "no scale brings thresholds up to {threshold} and weights up to {:.3e} into the registers together",
+                    extents.iter().map(|e| e.largest).fold(0.0, f64::max)
+                ),
+                "rescale weights and thresholds of the population",
+            ));
+        }
+        loss.scale = scale;
+        for ((&p, extent), code) in incoming.iter().zip(&extents).zip(&codes) {
+            let wanted = scale * extent.largest / (f64::from(code.most) + 0.5);
+            let shifts = registers.weight_shift_least..=registers.weight_shift_most;
+            let shift = shifts.clone().find(|&k| wanted <= f64::from(1u32 << k));
+            self.projections[p] =
+                ProjectionCode { shift: shift.unwrap_or(registers.weight_shift_most), ..*code };
+        }
+        self.populations[id.0 as usize] = code(neurons, scale, registers, &bias, &mut loss);
+        if neurons.iter().any(|n| n.keep_u > 0.0 && n.bias != 0.0) {
+            loss.notes.push("biases act on the membrane at once, not through the synaptic filter".into());
+        }
+        self.measure(network, id, &incoming, &mut loss);
+        Ok(loss)
+    }
+
+    fn mantissas(extent: &Extent, registers: &Registers) -> ProjectionCode {
+        let step = if extent.positive && extent.negative { registers.mixed_step } else { 1 };
+        ProjectionCode { shift: 0, step, most: registers.weight_mantissa / step * step }
+    }
+
+    /// Measures the rounding of all weights that come into a population.
+    fn measure(&self, network: &Network, id: PopulationId, incoming: &[usize], loss: &mut PopulationLoss) {
+        let (mut squares, mut errors, mut largest, mut worst) = (0.0, 0.0, 0.0f64, 0.0f64);
+        for &p in incoming {
+            let code = &self.populations[id.0 as usize];
+            for (target, &factor) in code.factor.iter().enumerate() {
+                network.projections()[p].weights.for_each_source(target as u32, |_, weight| {
+                    let exact = f64::from(weight) * factor;
+                    let mantissa = self.mantissa(p, id, target, weight);
+                    let error = (exact - f64::from(i32::from(mantissa) << self.projections[p].shift)).abs();
+                    loss.weights += 1;
+                    loss.weights_to_zero += u64::from(mantissa == 0);
+                    squares += exact * exact;
+                    errors += error * error;
+                    largest = largest.max(exact.abs());
+                    worst = worst.max(error);
+                });
+            }
+        }
+        if largest > 0.0 {
+            loss.weight_error_rms = (errors / squares).sqrt();
+            loss.weight_error_max = worst / largest;
+        }
+    }
+
+    /// The mantissa of a real weight onto a target of the projection; its shift is the projection's.
+    pub fn mantissa(&self, projection: usize, population: PopulationId, target: usize, weight: f32) -> i16 {
+        let ProjectionCode { shift, step, most } = self.projections[projection];
+        let exact = f64::from(weight) * self.populations[population.0 as usize].factor[target];
+        let steps = (exact / (f64::from(1u32 << shift) * f64::from(step))).round();
+        let most = f64::from(most / step);
+        steps.clamp(-most, most) as i16 * step as i16
+    }
+}
+
+/// Registers of every neuron, and the largest errors they make.
+fn code(
+    neurons: &[DiscreteNeuron],
+    scale: f64,
+    registers: &Registers,
+    bias: &dyn Fn(&DiscreteNeuron) -> f64,
+    loss: &mut PopulationLoss,
+) -> PopulationCode {
+    let mut code = PopulationCode::default();
+    for neuron in neurons {
+        let decay_v = (4096.0 * (1.0 - neuron.keep_v)).round().clamp(0.0, 4095.0);
+        // The current's register is one less than its effect.
+        let decay_u = ((4096.0 * (1.0 - neuron.keep_u)).round() - 1.0).clamp(0.0, 4095.0);
+        let tau_error =
+            |wanted: f64, got: f64| if wanted > 0.0 { ((got - wanted) / wanted).abs() } else { 0.0 };
+        loss.tau_mem_error = loss.tau_mem_error.max(tau_error(1.0 - neuron.keep_v, decay_v / 4096.0));
+        loss.tau_syn_error = loss.tau_syn_error.max(tau_error(1.0 - neuron.keep_u, (decay_u + 1.0) / 4096.0));
+        let threshold = match neuron.threshold {
+            None => NEVER,
+            Some(real) => {
+                let exact = real * scale;
+                let mantissa = (exact / f64::from(1u32 << registers.threshold_shift)).floor();
+                let most = f64::from(registers.threshold_mantissa);
+                let threshold = (mantissa.clamp(0.0, most) as i32) << registers.threshold_shift;
+                if exact > 0.0 {
+                    loss.threshold_error =
+                        loss.threshold_error.max((f64::from(threshold) - exact).abs() / exact);
+                }
+                threshold
+            }
+        };
+        let exact = bias(neuron) * scale;
+        let rounded = round_bias(exact, registers);
+        let span = neuron.threshold.map_or(1.0, |t| t * scale).max(1.0);
+        loss.bias_error = loss.bias_error.max((f64::from(rounded) - exact).abs() / span);
+        code.decay_u.push(decay_u as u16);
+        code.decay_v.push(decay_v as u16);
+        code.threshold.push(threshold);
+        code.bias.push(rounded);
+        code.factor.push(scale * neuron.gain_u * neuron.gain_v);
+    }
+    code
+}
+
+/// The nearest bias with the smallest exponent that reaches it.
+fn round_bias(exact: f64, registers: &Registers) -> i32 {
+    let most = f64::from(registers.bias_mantissa);
+    let exponent = (0..registers.bias_exponent).find(|&e| (exact / f64::from(1u32 << e)).round().abs() <= most);
+    let exponent = exponent.unwrap_or(registers.bias_exponent);
+    ((exact / f64::from(1u32 << exponent)).round().clamp(-most, most) as i32) << exponent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bias_takes_the_smallest_exponent_that_reaches_it() {
+        let registers = ChipSpec::preset("loihi1-davies2018").unwrap().registers;
+        assert_eq!(round_bias(4095.4, &registers), 4095);
+        assert_eq!(round_bias(-4097.0, &registers), -4096);
+        assert_eq!(round_bias(1e9, &registers), 4095 << 7);
+        assert_eq!(round_bias(-0.4, &registers), 0);
+    }
+}

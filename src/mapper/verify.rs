@@ -1,0 +1,145 @@
+//! The independent check of a finished image: it starts from the tables a chip would read, follows every spike from
+//! its neuron over its routes to its synapses, and compares what it finds with the network.
+//!
+//! It uses nothing of the passes that built the image but the rounding of a single weight.
+
+use super::quantise::Quantised;
+use crate::chip::{ChipImage, FanOut, OUTPUT_PORT, Readout};
+use crate::error::{Error, ErrorKind, Problem};
+use crate::network::{Network, NeuronId};
+use spikemesh_cores::AxonId;
+use std::collections::BTreeSet;
+
+/// Faults are listed up to this many.
+const MOST_FAULTS: usize = 20;
+
+/// A synapse of the network as found: (source, weight, delay), for one target.
+type Found = (u32, i32, u8);
+
+/// Walks the image; returns the number of synapses found right.
+///
+/// # Errors
+/// Every difference (up to 20), as a bug of ours: an image that passes does what the network says.
+pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Result<u64, Error> {
+    let mut faults = Vec::new();
+    let mut fault = |place: String, what: String| {
+        if faults.len() < MOST_FAULTS {
+            faults.push(Problem::new(place, what, "this is a bug in the mapper; please report it"));
+        }
+    };
+    // 1. Every neuron that is not an input sits on exactly one core, no core twice, every limit is kept.
+    let mut seen = vec![0u32; network.neuron_count() as usize];
+    for core in &image.cores {
+        core.neurons.iter().for_each(|n| seen[*n as usize] += 1);
+        let limits = &image.spec.core;
+        let store = core.synapses.store();
+        let words: u64 = (0..store.axon_count() as u32)
+            .map(|axon| limits.row_words(store.row(AxonId(axon)).len() as u64))
+            .sum();
+        for (what, value, most) in [
+            ("neurons", core.neurons.len() as u64, u64::from(limits.neurons)),
+            ("input axons", store.axon_count() as u64, u64::from(limits.in_axons)),
+            ("output axons", core.fan_out.routes.len() as u64, u64::from(limits.out_axons)),
+            ("words of synapse memory", words, limits.synapse_words),
+        ] {
+            if value > most {
+                fault(format!("core {}", core.core), format!("{value} {what}; the limit is {most}"));
+            }
+        }
+    }
+    let ids: BTreeSet<_> = image.cores.iter().map(|c| c.core).collect();
+    if ids.len() != image.cores.len() {
+        fault("image".into(), "two entries name the same core".into());
+    }
+    for id in network.ids() {
+        let wanted = u32::from(!network.population(id).is_input());
+        for neuron in network.neurons_of(id).filter(|n| seen[n.0 as usize] != wanted) {
+            fault(
+                format!("neuron {}", neuron.0),
+                format!("placed {} times, wanted {wanted}", seen[neuron.0 as usize]),
+            );
+        }
+    }
+    // 2. From every source, packets go exactly where its targets are (and to the output port, if it is read).
+    let output_port = image.spec.topology()?.port(OUTPUT_PORT).map_or(u32::MAX, |port| port.0);
+    let outputs: BTreeSet<u32> = match image.network.readout {
+        Readout::SpikeCount => network.output_neurons().into_iter().map(|n| n.0).collect(),
+        Readout::ProbedMembrane => BTreeSet::new(),
+    };
+    let mut axon_sources: Vec<Vec<Option<u32>>> =
+        image.cores.iter().map(|c| vec![None; c.synapses.store().axon_count()]).collect();
+    let inputs = network.input_neurons().into_iter().enumerate().map(|(i, n)| (n.0, &image.input_fan_out, i));
+    let placed =
+        image.cores.iter().flat_map(|c| c.neurons.iter().enumerate().map(|(i, n)| (*n, &c.fan_out, i)));
+    for (source, table, row) in inputs.chain(placed) {
+        let mut reached = Vec::new();
+        for &route in table.routes_of(row) {
+            let destinations = &image.routes[route as usize].destinations;
+            if image.spec.fan_out == FanOut::Unicast && destinations.len() != 1 {
+                fault(format!("neuron {source}"), format!("route {route} is no unicast"));
+            }
+            reached.extend(destinations.iter().copied());
+        }
+        let mut wanted: BTreeSet<u32> =
+            table.targets_of(row).iter().map(|&(entry, _)| image.cores[entry as usize].core).collect();
+        wanted.extend(outputs.contains(&source).then_some(output_port));
+        reached.sort_unstable();
+        if !reached.iter().eq(wanted.iter()) {
+            fault(format!("neuron {source}"), format!("packets reach {reached:?}, targets are on {wanted:?}"));
+        }
+        for &(entry, axon) in table.targets_of(row) {
+            let slot = &mut axon_sources[entry as usize][axon as usize];
+            if let Some(other) = slot.replace(source) {
+                fault(
+                    format!("axon {axon} of core entry {entry}"),
+                    format!("driven by {other} and by {source}"),
+                );
+            }
+        }
+    }
+    // 3. Every core's synapses, turned round to be read by target, are the network's.
+    let mut right = 0;
+    for (core, sources) in image.cores.iter().zip(&axon_sources) {
+        let mut found: Vec<Vec<Found>> = vec![Vec::new(); core.neurons.len()];
+        for (axon, source) in sources.iter().enumerate() {
+            let Some(source) = source else {
+                fault(format!("core {}", core.core), format!("no neuron drives axon {axon}"));
+                continue;
+            };
+            for synapse in core.synapses.store().row(AxonId(axon as u32)) {
+                found[synapse.target.0 as usize].push((*source, synapse.weight, synapse.delay));
+            }
+        }
+        for (&neuron, found) in core.neurons.iter().zip(&mut found) {
+            let mut wanted = incoming(network, quantised, neuron);
+            found.sort_unstable();
+            wanted.sort_unstable();
+            if *found == wanted {
+                right += wanted.len() as u64;
+            } else {
+                let what =
+                    format!("{} synapses on the chip are not the network's {}", found.len(), wanted.len());
+                fault(format!("neuron {neuron} on core {}", core.core), what);
+            }
+        }
+    }
+    if faults.is_empty() { Ok(right) } else { Err(Error { kind: ErrorKind::Bug, problems: faults }) }
+}
+
+/// What the network says comes into a neuron, rounded, zeros left out.
+fn incoming(network: &Network, quantised: &Quantised, neuron: u32) -> Vec<Found> {
+    let population = network.population_of(NeuronId(neuron));
+    let target = neuron - network.first_neuron(population).0;
+    let mut list = Vec::new();
+    for (p, projection) in network.projections().iter().enumerate().filter(|(_, p)| p.target == population) {
+        let first = network.first_neuron(projection.source).0;
+        let shift = quantised.projections[p].shift;
+        projection.weights.for_each_source(target, |source, weight| {
+            let mantissa = quantised.mantissa(p, population, target as usize, weight);
+            if mantissa != 0 {
+                list.push((first + source, i32::from(mantissa) << shift, projection.delay));
+            }
+        });
+    }
+    list
+}

@@ -1,0 +1,9 @@
+//! Foreign files into a [`super::Network`]: each importer is a function and nothing else.
+
+#[cfg(feature = "nir")]
+mod hdf5;
+#[cfg(feature = "nir")]
+mod nir;
+
+#[cfg(feature = "nir")]
+pub use nir::{NirNode, NirSummary, inspect_nir, read_nir};

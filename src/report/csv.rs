@@ -1,0 +1,62 @@
+//! Tables of links and cores, a header line each.
+
+use super::Report;
+use std::fmt::Write;
+
+/// One line a directed link.
+pub fn links_csv(report: &Report<'_>) -> String {
+    let mut out = String::from("link,from_x,from_y,to_x,to_y,class,packets,flits,stall_ps,peak_queue\n");
+    let topology = report.topology;
+    for (i, (link, counters)) in topology.links().iter().zip(&report.recording.counters.noc.links).enumerate() {
+        let (from, to) = (topology.coord(link.from), topology.coord(link.to));
+        let class = &topology.link_classes()[link.class.index()].name;
+        let _ = writeln!(
+            out,
+            "{i},{},{},{},{},{class},{},{},{},{}",
+            from.x,
+            from.y,
+            to.x,
+            to.y,
+            counters.packets,
+            counters.flits,
+            counters.stall_ps,
+            counters.peak_queue
+        );
+    }
+    out
+}
+
+/// One line a core in use.
+pub fn cores_csv(report: &Report<'_>) -> String {
+    let mut out = String::from(
+        "core,x,y,neurons,in_axons,out_axons,synapse_words,synapses,axon_events,synaptic_operations,\
+         updates_active,updates_idle,spikes,wraps,bias_wraps,clips,packets_sent,copies_received\n",
+    );
+    for ((core, c), held) in report.recording.counters.cores.iter().zip(report.uses) {
+        let endpoint = spikemesh_router::EndpointId(*core);
+        let at = report.topology.endpoint_coord(endpoint);
+        let ends = &report.recording.counters.noc.endpoints[endpoint.index()];
+        let _ = writeln!(
+            out,
+            "{core},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            at.x,
+            at.y,
+            held.neurons,
+            held.in_axons,
+            held.out_axons,
+            held.synapse_words,
+            held.synapses,
+            c.axon_events,
+            c.synaptic_operations,
+            c.updates_active,
+            c.updates_idle,
+            c.spikes,
+            c.wraps,
+            c.bias_wraps,
+            c.clips,
+            ends.injected,
+            ends.ejected
+        );
+    }
+    out
+}

@@ -1,0 +1,117 @@
+//! The report for programs: one object with a version.
+
+use super::Report;
+use crate::energy::joules;
+use serde_json::{Map, Value, json};
+
+/// Version of the object's shape: `schema`. Keys may be added without a new one.
+pub const REPORT_VERSION: u32 = 1;
+
+/// The report as a JSON value.
+pub fn json(report: &Report<'_>) -> Value {
+    let recording = report.recording;
+    let counters = &recording.counters;
+    let (noc, core) = (&counters.noc, counters.core_total());
+    let spec = &report.image.spec;
+    let by_cause: Map<String, Value> = report
+        .energy
+        .causes
+        .iter()
+        .map(|c| {
+            let known = c.attojoules.or(if c.count == 0 { Some(0) } else { None });
+            (c.cause.to_owned(), known.map_or(Value::Null, |aj| json!(joules(aj))))
+        })
+        .collect();
+    let dropped: Map<String, Value> = noc
+        .dropped
+        .iter()
+        .map(|(cause, n)| {
+            (
+                serde_json::to_value(cause)
+                    .ok()
+                    .and_then(|v| v.as_str().map(str::to_owned))
+                    .unwrap_or_default(),
+                json!(n),
+            )
+        })
+        .collect();
+    let hop_total = noc.hop_total();
+    let mean = |sum: u64, n: u64| if n == 0 { Value::Null } else { json!(sum as f64 / n as f64) };
+    let results = json!({
+        "schema": REPORT_VERSION,
+        "name": report.name,
+        "digest": recording.digest.to_string(),
+        "spike_digest": recording.spike_digest.to_string(),
+        "image_digest": report.image.digest().to_string(),
+        "interrupted": recording.interrupted(),
+        "seed": report.seed,
+        "accuracy": recording.accuracy(),
+        "reference_accuracy": recording.reference_accuracy(),
+        "readout": report.readout(),
+        "samples": recording.samples.len(),
+        "confusion": report.confusion(),
+        "rates": report.rates(),
+        "quantisation": report.losses,
+        "trace_records": recording.trace_records,
+        "wall_time_s": report.wall_s,
+        "threads": report.threads,
+    });
+    let counts = json!({
+        "ticks": counters.ticks,
+        "spikes": core.spikes + counters.input_spikes,
+        "input_spikes": counters.input_spikes,
+        "packets": noc.packets,
+        "input_packets": counters.input_packets,
+        "output_packets": counters.output_packets,
+        "copies_owed": noc.copies_owed,
+        "deliveries": noc.delivered,
+        "deliveries_over_links": noc.delivered - noc.same_endpoint - noc.same_router,
+        "dropped": dropped,
+        "synaptic_operations": core.synaptic_operations,
+        "axon_events": core.axon_events,
+        "neuron_updates": { "active": core.updates_active, "idle": core.updates_idle },
+        "overflow": { "wraps": core.wraps, "bias_wraps": core.bias_wraps, "clips": core.clips },
+    });
+    let costs = json!({
+        "hops": {
+            "total": hop_total,
+            "mean": mean(hop_total, noc.delivered),
+            "p50": noc.hop_percentile(50),
+            "p99": noc.hop_percentile(99),
+            "max": noc.hop_max(),
+        },
+        "latency_ps": {
+            "mean": noc.latency.mean_ps(),
+            "p50": noc.latency.percentile_ps(50.0),
+            "p99": noc.latency.percentile_ps(99.0),
+            "max": noc.latency.max_ps(),
+        },
+        "energy_j": {
+            "total_known": report.energy_j(),
+            "by_cause": by_cause,
+            "unknown": report.energy.unknown(),
+            "table": report.energy.table,
+        },
+        "energy_delay_js": report.energy_delay_js(),
+        "chip_time_s": report.chip_time_s(),
+        "chip_time_unknown": if spec.reset_ps.is_none() && counters.resets > 0 { vec!["reset"] } else { Vec::new() },
+        "tick_time_ps": { "mean": mean(counters.tick_time_ps, counters.ticks), "max": counters.longest_tick_ps },
+        "chip": {
+            "name": spec.name,
+            "mesh": [spec.width, spec.height],
+            "cores_per_router": spec.cores_per_router,
+            "cores_used": report.image.cores.len(),
+            "fan_out": spec.fan_out,
+            "routing": spec.routing,
+            "level": report.level.name(),
+            "placement": report.placement,
+        },
+        "hottest_link": report.hottest_link().map(|(link, packets)| json!({ "link": link, "packets": packets })),
+        "hottest_core": report.hottest_core().map(|(core, n)| json!({ "core": core, "synaptic_operations": n })),
+    });
+    let parts = [results, counts, costs].into_iter().filter_map(|part| match part {
+        Value::Object(map) => Some(map),
+        _ => None,
+    });
+    Value::Object(parts.flatten().collect())
+}

@@ -1,0 +1,221 @@
+//! The report for a terminal, about fifteen lines.
+
+use super::Report;
+use crate::energy::joules;
+use std::fmt::Write;
+
+/// A number with thousands set apart.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A quantity with an SI prefix: three significant digits.
+pub(super) fn si(value: f64, unit: &str) -> String {
+    if value == 0.0 {
+        return format!("0 {unit}");
+    }
+    let prefixes = ["a", "f", "p", "n", "u", "m", "", "k", "M", "G", "T"];
+    let power = (value.abs().log10() / 3.0).floor().clamp(-6.0, 4.0);
+    let scaled = value / 1000f64.powf(power);
+    let decimals = if scaled.abs() >= 100.0 {
+        0
+    } else if scaled.abs() >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{scaled:.decimals$} {}{unit}", prefixes[(power + 6.0) as usize])
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// The summary, lines ending in newlines.
+pub fn summary(report: &Report<'_>) -> String {
+    let recording = report.recording;
+    let counters = &recording.counters;
+    let (noc, core, spec) = (&counters.noc, counters.core_total(), &report.image.spec);
+    let samples = recording.samples.len();
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    lines.push((
+        "chip",
+        format!(
+            "{}, {} x {} routers x {} cores, {} cores used; {} {}, {}, {} level",
+            spec.name,
+            spec.width,
+            spec.height,
+            spec.cores_per_router,
+            report.image.cores.len(),
+            match spec.fan_out {
+                crate::chip::FanOut::Unicast => "unicast",
+                crate::chip::FanOut::Multicast => "multicast",
+            },
+            spec.routing,
+            report.placement,
+            report.level.name(),
+        ),
+    ));
+    let mut ran = format!("{} of {} ticks", grouped(samples as u64), recording.ticks_per_sample);
+    if recording.interrupted() {
+        let _ = write!(ran, " (interrupted; {} were asked for)", recording.samples_asked);
+    }
+    lines.push(("samples", ran));
+    if let Some(accuracy) = recording.accuracy() {
+        let right = recording.samples.iter().filter(|s| s.label.is_some() && s.answer == s.label).count();
+        let mut text = format!("{} ({right} right)", percent(accuracy));
+        if let Some(reference) = recording.reference_accuracy() {
+            let _ = write!(text, "; f64 reference {}", percent(reference));
+        }
+        if report.image.network.readout == crate::chip::Readout::ProbedMembrane {
+            text.push_str("; membrane probed, not transmitted");
+        }
+        lines.push(("accuracy", text));
+    }
+    lines.push((
+        "spikes",
+        format!(
+            "{} ({} from inputs); {} synaptic operations",
+            grouped(core.spikes + counters.input_spikes),
+            grouped(counters.input_spikes),
+            grouped(core.synaptic_operations),
+        ),
+    ));
+    let mut packets = format!(
+        "{} ({} in, {} out); {} deliveries, {} over links",
+        grouped(noc.packets),
+        grouped(counters.input_packets),
+        grouped(counters.output_packets),
+        grouped(noc.delivered),
+        percent((noc.delivered - noc.same_endpoint - noc.same_router) as f64 / noc.delivered.max(1) as f64),
+    );
+    if noc.dropped_total() > 0 {
+        let _ = write!(packets, "; LOST {} of {}", grouped(noc.dropped_total()), grouped(noc.copies_owed));
+    }
+    lines.push(("packets", packets));
+    lines.push((
+        "hops",
+        format!(
+            "{} in all; mean {:.2}, p50 {}, p99 {}, max {}",
+            grouped(noc.hop_total()),
+            noc.hop_total() as f64 / noc.delivered.max(1) as f64,
+            noc.hop_percentile(50),
+            noc.hop_percentile(99),
+            noc.hop_max(),
+        ),
+    ));
+    let ps = |ps: u64| si(ps as f64 * 1e-12, "s");
+    lines.push((
+        "latency",
+        format!(
+            "mean {}, p50 {}, p99 {}, max {}",
+            ps(noc.latency.mean_ps().unwrap_or(0)),
+            ps(noc.latency.percentile_ps(50.0)),
+            ps(noc.latency.percentile_ps(99.0)),
+            ps(noc.latency.max_ps()),
+        ),
+    ));
+    let link = report
+        .hottest_link()
+        .map_or("none crossed".into(), |(l, n)| format!("link {l} with {} packets", grouped(n)));
+    let hot = report
+        .hottest_core()
+        .map_or(String::new(), |(c, n)| format!("; core {c} with {} synaptic operations", grouped(n)));
+    lines.push(("hottest", format!("{link}{hot}")));
+    let total = report.energy.total_known();
+    let mut causes: Vec<_> =
+        report.energy.causes.iter().filter(|c| c.attojoules.is_some_and(|aj| aj > 0)).collect();
+    causes.sort_by_key(|c| std::cmp::Reverse(c.attojoules));
+    let parts: Vec<_> = causes
+        .iter()
+        .map(|c| {
+            let aj = c.attojoules.unwrap_or(0);
+            format!("{} {} ({:.1} %)", c.cause, si(joules(aj), "J"), 100.0 * aj as f64 / total.max(1) as f64)
+        })
+        .collect();
+    let per_sample = if samples > 0 {
+        format!(", {} a sample", si(report.energy_j() / samples as f64, "J"))
+    } else {
+        String::new()
+    };
+    lines.push((
+        "energy",
+        format!("{} known{per_sample} (prices: {})", si(report.energy_j(), "J"), report.energy.table),
+    ));
+    lines.push(("  of it", parts.join(", ")));
+    if !report.energy.unknown().is_empty() {
+        lines.push(("  unpriced", report.energy.unknown().join(", ")));
+    }
+    let mut time = format!(
+        "{} a tick, {} a sample",
+        si(report.chip_time_s() / counters.ticks.max(1) as f64, "s"),
+        si(report.chip_time_s() / samples.max(1) as f64, "s"),
+    );
+    if spec.reset_ps.is_none() {
+        time.push_str(" (resets unknown)");
+    }
+    if let Some(product) = report.energy_delay_js() {
+        let _ = write!(time, "; energy-delay product {} a sample", si(product, "Js"));
+    }
+    lines.push(("chip time", time));
+    if core.wraps + core.bias_wraps + core.clips > 0 {
+        lines.push((
+            "overflow",
+            format!(
+                "{} sums wrapped, {} bias sums wrapped, {} potentials clipped",
+                grouped(core.wraps),
+                grouped(core.bias_wraps),
+                grouped(core.clips),
+            ),
+        ));
+    }
+    let rates: Vec<_> = report
+        .rates()
+        .iter()
+        .filter_map(|r| r.reference.map(|reference| (r, reference)))
+        .filter(|(r, reference)| r.chip != *reference)
+        .map(|(r, reference)| {
+            format!("{} {:+.3} %", r.population, 100.0 * (r.chip - reference) / reference.max(1e-9))
+        })
+        .collect();
+    if recording.reference_spikes.is_some() {
+        let text = if rates.is_empty() {
+            "equal to the f64 reference".to_owned()
+        } else {
+            format!("against the f64 reference: {}", rates.join(", "))
+        };
+        lines.push(("rates", text));
+    }
+    lines.push((
+        "wall time",
+        format!("{:.2} s on {} threads; seed {}", report.wall_s, report.threads, report.seed),
+    ));
+    lines.push(("spike digest", recording.spike_digest.to_string()));
+    lines.push(("digest", recording.digest.to_string()));
+    lines.iter().fold(String::new(), |mut out, (name, text)| {
+        let _ = writeln!(out, "{name:<13} {text}");
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(12), "12");
+        assert_eq!(si(23.6e-12, "J"), "23.6 pJ");
+        assert_eq!(si(0.0, "s"), "0 s");
+        assert_eq!(si(1.5e-3, "s"), "1.50 ms");
+    }
+}

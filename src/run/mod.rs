@@ -1,0 +1,81 @@
+//! Running a mapped network: samples in, a recording out.
+//!
+//! What must come before what (s: sample, t: tick):
+//!
+//! | step | needs |
+//! |---|---|
+//! | S(s, t, block): step the cores of a block | X(s, t - 1) |
+//! | X(s, t): exchange spikes of all blocks | S(s, t, every block) |
+//! | R(s): reset, then the next sample | X(s, last) |
+//! | M(s): merge results of a sample | its last X, and M(s - 1) |
+//!
+//! Samples do not depend on each other, so they may run at once on copies of the chip; within a sample, blocks may step
+//! at once. Both give the same bytes as one thread: merging is in the order of samples, and nothing else is shared.
+
+mod recording;
+mod sample;
+mod stimulus;
+mod threaded;
+mod trace;
+
+pub use recording::{RasterSpike, Recording, SampleResult};
+pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
+pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};
+
+use crate::chip::ChipImage;
+use crate::error::{Error, ErrorKind};
+use crate::network::Oracle;
+use spikemesh_router::Level;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How to run.
+pub struct RunOptions<'a> {
+    /// Threads, at least 1; results do not depend on it.
+    pub threads: usize,
+    /// Network level.
+    pub level: Level,
+    /// The f64 reference to run beside the chip.
+    pub reference: Option<&'a Oracle>,
+    /// Where packets are written.
+    pub trace: Option<TraceWriter>,
+    /// Set by the user to end the run after the samples under way.
+    pub stop: &'a AtomicBool,
+    /// Called with the number of finished samples and ticks, for a progress bar.
+    pub progress: &'a (dyn Fn(usize, u64) + Sync),
+}
+
+impl std::fmt::Debug for RunOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("threads", &self.threads)
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs all samples of `stimulus` on the chip of `image`.
+///
+/// # Errors
+/// The image cannot be loaded or the trace cannot be written. An interrupted run is no error: its recording holds the
+/// samples that ended.
+pub fn run(image: &ChipImage, stimulus: &Stimulus, options: RunOptions<'_>) -> Result<Recording, Error> {
+    if stimulus.is_empty() {
+        return Err(Error::one(
+            ErrorKind::Invalid,
+            "stimulus",
+            "there is no sample to run",
+            "check limit and samples",
+        ));
+    }
+    let chip = crate::chip::Chip::load(image, options.level)?;
+    let _span = tracing::info_span!("run", samples = stimulus.len(), threads = options.threads).entered();
+    if options.threads <= 1 || stimulus.len() == 1 {
+        threaded::within_samples(image, chip, stimulus, options)
+    } else {
+        threaded::across_samples(image, chip, stimulus, options)
+    }
+}
+
+fn stopped(stop: &AtomicBool) -> bool {
+    stop.load(Ordering::Relaxed)
+}

@@ -1,0 +1,185 @@
+//! One sample on one chip, and the merging of samples in their order.
+
+use super::recording::{Digests, Recording, SampleResult, append_spike, first_largest};
+use super::trace::{TraceWriter, append_record};
+use super::{Stimulus, stopped};
+use crate::chip::{Chip, ChipCounters, ChipImage, Readout, TickSpikes};
+use crate::digest::{Digest, Hasher};
+use crate::error::Error;
+use crate::network::{Oracle, OracleResult};
+use std::sync::atomic::AtomicBool;
+
+/// Spikes kept for the raster.
+const RASTER_MOST: usize = 20_000;
+
+/// What all samples have in common.
+pub(super) struct Setting<'a> {
+    pub(super) image: &'a ChipImage,
+    pub(super) stimulus: &'a Stimulus,
+    pub(super) reference: Option<&'a Oracle>,
+    pub(super) keep_records: bool,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) progress: &'a (dyn Fn(usize, u64) + Sync),
+}
+
+/// What a sample leaves until it is merged.
+pub(super) struct Finished {
+    result: SampleResult,
+    population_spikes: Vec<u64>,
+    reference_spikes: Option<Vec<u64>>,
+    raster: Vec<(u32, u32)>,
+    state: Digest,
+}
+
+/// Takes a sample's spikes and packets as they come: (spikes for the digest, records for the trace).
+pub(super) type Drain<'d> = dyn FnMut(&mut Vec<u8>, &mut Vec<u8>) -> Result<(), Error> + 'd;
+
+/// Makes a whole tick of a chip: (chip, input indices that spike, whether packets are kept, results).
+pub(super) type Tick<'t> = dyn FnMut(&mut Chip, &[u32], bool, &mut TickSpikes) + 't;
+
+/// Runs one sample on a chip at rest and leaves it at rest; `None` if the user stopped it on the way. `tick` makes a
+/// whole tick of the chip; `drain` is called at least every few thousand spikes.
+pub(super) fn run_sample(
+    setting: &Setting<'_>,
+    chip: &mut Chip,
+    sample: usize,
+    tick: &mut Tick<'_>,
+    drain: &mut Drain<'_>,
+) -> Result<Option<Finished>, Error> {
+    let network = &setting.image.network;
+    let train = setting.stimulus.train(sample);
+    let mut spikes = TickSpikes::default();
+    let (mut spike_bytes, mut trace_bytes) = (Vec::new(), Vec::new());
+    let mut outputs = vec![0i64; network.outputs.len()];
+    let mut counts = vec![0u64; network.populations.len()];
+    let mut raster = Vec::new();
+    for (t, inputs) in train.iter().enumerate() {
+        if stopped(setting.stop) {
+            return Ok(None);
+        }
+        tick(chip, inputs, setting.keep_records, &mut spikes);
+        // Spikes ascend by neuron and so do populations.
+        let mut population = 0;
+        for &(neuron, payload) in &spikes.spikes {
+            append_spike(&mut spike_bytes, sample as u32, t as u64, neuron, payload);
+            while neuron - network.populations[population].first >= network.populations[population].size {
+                population += 1;
+            }
+            counts[population] += 1;
+            if sample == 0 && raster.len() < RASTER_MOST {
+                raster.push((t as u32, neuron));
+            }
+        }
+        spikes.outputs.iter().for_each(|&output| outputs[output as usize] += 1);
+        for packet in chip.interface().records() {
+            append_record(&mut trace_bytes, sample as u32, t as u64, 0, packet);
+        }
+        if spike_bytes.len() + trace_bytes.len() > DRAIN_BYTES {
+            drain(&mut spike_bytes, &mut trace_bytes)?;
+        }
+        if t % 1024 == 1023 {
+            (setting.progress)(0, 1024);
+        }
+    }
+    drain(&mut spike_bytes, &mut trace_bytes)?;
+    (setting.progress)(1, train.len() as u64 % 1024);
+    if network.readout == Readout::ProbedMembrane {
+        for (value, neuron) in outputs.iter_mut().zip(&network.outputs) {
+            *value = i64::from(chip.membrane(*neuron).unwrap_or(0));
+        }
+    }
+    let mut state = Hasher::default();
+    let mut words = Vec::new();
+    chip.state_words(&mut words);
+    state.words(&words);
+    chip.reset();
+    let reference = setting.reference.map(|oracle| oracle.run(&train));
+    let reference_answer = |r: &OracleResult| match network.readout {
+        Readout::SpikeCount => first_largest(&r.output_spikes),
+        Readout::ProbedMembrane => first_largest(&r.output_membranes),
+    };
+    Ok(Some(Finished {
+        result: SampleResult {
+            label: setting.stimulus.label(sample),
+            answer: first_largest(&outputs),
+            reference: reference.as_ref().and_then(reference_answer),
+            outputs,
+        },
+        population_spikes: counts,
+        reference_spikes: reference.map(|r| {
+            let sum = |p: &crate::chip::PopulationEntry| {
+                r.spikes[p.first as usize..(p.first + p.size) as usize].iter().sum()
+            };
+            network.populations.iter().map(sum).collect()
+        }),
+        raster,
+        state: state.finish(),
+    }))
+}
+
+/// Bytes of spikes and packets a sample may hold back before it drains them.
+const DRAIN_BYTES: usize = 1 << 18;
+
+/// Merges samples, which must come in order.
+pub(super) struct Merger {
+    digests: Digests,
+    samples: Vec<SampleResult>,
+    population_spikes: Vec<u64>,
+    reference_spikes: Option<Vec<u64>>,
+    raster: Vec<(u32, u32)>,
+    trace: Option<TraceWriter>,
+}
+
+impl Merger {
+    pub(super) fn new(image: &ChipImage, reference: bool, trace: Option<TraceWriter>) -> Self {
+        let populations = image.network.populations.len();
+        Self {
+            digests: Digests::default(),
+            samples: Vec::new(),
+            population_spikes: vec![0; populations],
+            reference_spikes: reference.then(|| vec![0; populations]),
+            raster: Vec::new(),
+            trace,
+        }
+    }
+
+    /// Takes spikes and packets of the sample under way.
+    pub(super) fn drain(&mut self, spikes: &mut Vec<u8>, packets: &mut Vec<u8>) -> Result<(), Error> {
+        self.digests.spikes(spikes);
+        spikes.clear();
+        if let Some(trace) = &mut self.trace {
+            trace.write(packets)?;
+        }
+        packets.clear();
+        Ok(())
+    }
+
+    pub(super) fn sample(&mut self, finished: Finished) {
+        self.samples.push(finished.result);
+        let add = |mine: &mut Vec<u64>, theirs: &[u64]| mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        add(&mut self.population_spikes, &finished.population_spikes);
+        if let (Some(mine), Some(theirs)) = (&mut self.reference_spikes, &finished.reference_spikes) {
+            add(mine, theirs);
+        }
+        if self.samples.len() == 1 {
+            self.raster = finished.raster;
+        }
+        self.digests.state(finished.state);
+    }
+
+    pub(super) fn finish(self, counters: ChipCounters, stimulus: &Stimulus) -> Result<Recording, Error> {
+        let (spike_digest, digest) = self.digests.finish(&counters);
+        Ok(Recording {
+            counters,
+            samples: self.samples,
+            population_spikes: self.population_spikes,
+            reference_spikes: self.reference_spikes,
+            raster: self.raster,
+            spike_digest,
+            digest,
+            samples_asked: stimulus.len(),
+            ticks_per_sample: stimulus.ticks(),
+            trace_records: self.trace.map(TraceWriter::finish).transpose()?,
+        })
+    }
+}

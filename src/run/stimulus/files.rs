@@ -1,0 +1,210 @@
+//! Arrays and spike trains from CSV, NPZ and IDX files.
+
+use super::images::flat;
+use crate::error::{Error, ErrorKind, Problem, all_well};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+/// Faults of a file are listed up to this many.
+const MOST_FAULTS: usize = 20;
+/// Samples of one file; more is surely a mistake in it.
+const MOST_SAMPLES: u64 = 1 << 24;
+
+/// Whole numbers in row-major order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Array {
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Vec<i64>,
+}
+
+fn fault(path: &Path, what: impl Into<String>, hint: &str) -> Error {
+    Error::one(ErrorKind::Invalid, path.display().to_string(), what, hint)
+}
+
+/// The named arrays of an NPZ file; absent ones are left out.
+pub(super) fn read_npz(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Array>, Error> {
+    let file = std::fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
+    let hint = "write the file with numpy.savez; whole numbers only";
+    let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(file))
+        .map_err(|e| fault(path, format!("not an NPZ file: {e}"), hint))?;
+    let mut arrays = BTreeMap::new();
+    for &name in names {
+        let broken = |e: std::io::Error| fault(path, format!("array `{name}` cannot be read: {e}"), hint);
+        if let Some(npy) = archive.by_name(name).map_err(broken)? {
+            let array = read_npy(npy).map_err(broken)?;
+            arrays.insert(name.to_owned(), array);
+        }
+    }
+    Ok(arrays)
+}
+
+fn read_npy<R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Array> {
+    use npyz::{DType, Order, TypeChar};
+    let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();
+    let invalid = |what: String| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
+    let DType::Plain(kind) = npy.dtype() else { return Err(invalid("it is a structured array".into())) };
+    if npy.order() == Order::Fortran && shape.len() > 1 {
+        return Err(invalid("it is in Fortran order".into()));
+    }
+    fn read<T: npyz::Deserialize + Into<i64>, R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Vec<i64>> {
+        Ok(npy.into_vec::<T>()?.into_iter().map(Into::into).collect())
+    }
+    let values = match (kind.type_char(), kind.num_bytes()) {
+        (TypeChar::Bool, _) => npy.into_vec::<bool>()?.into_iter().map(i64::from).collect(),
+        (TypeChar::Uint, Some(1)) => read::<u8, R>(npy)?,
+        (TypeChar::Uint, Some(2)) => read::<u16, R>(npy)?,
+        (TypeChar::Uint, Some(4)) => read::<u32, R>(npy)?,
+        (TypeChar::Uint, Some(8)) => {
+            let values = npy.into_vec::<u64>()?.into_iter().map(i64::try_from);
+            values.collect::<Result<_, _>>().map_err(|_| invalid("a value is beyond 2^63".into()))?
+        }
+        (TypeChar::Int, Some(1)) => read::<i8, R>(npy)?,
+        (TypeChar::Int, Some(2)) => read::<i16, R>(npy)?,
+        (TypeChar::Int, Some(4)) => read::<i32, R>(npy)?,
+        (TypeChar::Int, Some(8)) => read::<i64, R>(npy)?,
+        _ => return Err(invalid(format!("its type is {}; wanted whole numbers", kind))),
+    };
+    Ok(Array { shape, values })
+}
+
+/// An IDX file of bytes, gzipped or not.
+pub(super) fn read_idx(path: &Path) -> Result<Array, Error> {
+    let raw = std::fs::read(path).map_err(|e| Error::file(path, "read", &e))?;
+    let mut bytes = Vec::new();
+    if raw.starts_with(&[0x1f, 0x8b]) {
+        flate2::read::MultiGzDecoder::new(&raw[..])
+            .read_to_end(&mut bytes)
+            .map_err(|e| fault(path, format!("the gzip stream is broken: {e}"), "copy the file again"))?;
+    } else {
+        bytes = raw;
+    }
+    let hint = "wanted an IDX file of bytes, as MNIST comes in";
+    if bytes.len() < 4
+        || bytes[..3] != [0, 0, 8]
+        || bytes[3] == 0
+        || bytes.len() < 4 + 4 * usize::from(bytes[3])
+    {
+        return Err(fault(path, "this is not an IDX file of bytes", hint));
+    }
+    let dimensions = usize::from(bytes[3]);
+    let number = |i: usize| {
+        let at = 4 + 4 * i;
+        u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize
+    };
+    let shape: Vec<usize> = (0..dimensions).map(number).collect();
+    let wanted = shape.iter().try_fold(1usize, |product, d| product.checked_mul(*d));
+    let body = &bytes[4 + 4 * dimensions..];
+    if wanted != Some(body.len()) {
+        let what = format!("its header says {shape:?}, its content has {} bytes", body.len());
+        return Err(fault(path, what, "the file may be truncated; copy it again"));
+    }
+    Ok(Array { shape, values: body.iter().map(|&b| i64::from(b)).collect() })
+}
+
+/// Spike trains by sample, and labels.
+type Trains = (Vec<Vec<(u64, u32)>>, Vec<u32>);
+
+/// A CSV table with the columns `tick,input` or `sample,tick,input` and a header line.
+pub(super) fn csv(path: &Path, inputs: u32, ticks: u32) -> Result<Trains, Error> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", &e))?;
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let header: Vec<&str> =
+        lines.next().map_or(Vec::new(), |(_, line)| line.split(',').map(str::trim).collect());
+    let with_sample = match header[..] {
+        ["tick", "input"] => false,
+        ["sample", "tick", "input"] => true,
+        _ => {
+            let what = format!("the first line is `{}`", header.join(","));
+            return Err(fault(path, what, "wanted `tick,input` or `sample,tick,input`"));
+        }
+    };
+    let mut spikes = Spikes::new(inputs, ticks);
+    for (number, line) in lines {
+        let place = format!("{}:{}", path.display(), number + 1);
+        let fields: Vec<_> = line.split(',').map(|field| field.trim().parse::<i64>()).collect();
+        match (with_sample, &fields[..]) {
+            (false, [Ok(tick), Ok(input)]) => spikes.push(0, *tick, *input, || place),
+            (true, [Ok(sample), Ok(tick), Ok(input)]) => spikes.push(*sample, *tick, *input, || place),
+            _ => spikes.complain(place, format!("`{line}` is not {} whole numbers", header.len())),
+        }
+    }
+    spikes.finish(1).map(|trains| (trains, Vec::new()))
+}
+
+/// Arrays `tick`, `input` and perhaps `sample`, all of one length; perhaps `label`, one a sample.
+pub(super) fn npz(path: &Path, inputs: u32, ticks: u32) -> Result<Trains, Error> {
+    let arrays = read_npz(path, &["tick", "input", "sample", "label"])?;
+    let get = |name: &str| arrays.get(name).map(flat);
+    let (Some(tick), Some(input)) = (get("tick"), get("input")) else {
+        return Err(fault(path, "wanted the arrays `tick` and `input`", "write them with numpy.savez"));
+    };
+    let sample = get("sample");
+    if tick.len() != input.len() || sample.is_some_and(|s| s.len() != tick.len()) {
+        return Err(fault(path, "the arrays `tick`, `input` and `sample` differ in length", ""));
+    }
+    let labels = get("label").unwrap_or_default().iter().map(|&l| u32::try_from(l));
+    let labels: Vec<u32> =
+        labels.collect::<Result<_, _>>().map_err(|_| fault(path, "a label is negative or too large", ""))?;
+    let mut spikes = Spikes::new(inputs, ticks);
+    for i in 0..tick.len() {
+        let place = || format!("{}, entry {i}", path.display());
+        spikes.push(sample.map_or(0, |s| s[i]), tick[i], input[i], place);
+    }
+    let trains = spikes.finish(labels.len().max(1))?;
+    if !labels.is_empty() && labels.len() != trains.len() {
+        let what = format!("{} labels for {} samples", labels.len(), trains.len());
+        return Err(fault(path, what, "give one label a sample, or none"));
+    }
+    Ok((trains, labels))
+}
+
+/// Collects spikes and what is wrong with them.
+struct Spikes {
+    inputs: u32,
+    ticks: u32,
+    by_sample: BTreeMap<u64, Vec<(u64, u32)>>,
+    problems: Vec<Problem>,
+}
+
+impl Spikes {
+    fn new(inputs: u32, ticks: u32) -> Self {
+        Self { inputs, ticks, by_sample: BTreeMap::new(), problems: Vec::new() }
+    }
+
+    fn complain(&mut self, place: String, what: String) {
+        if self.problems.len() < MOST_FAULTS {
+            self.problems.push(Problem::new(place, what, ""));
+        }
+    }
+
+    fn push(&mut self, sample: i64, tick: i64, input: i64, place: impl FnOnce() -> String) {
+        let checks = [
+            ("sample", sample, MOST_SAMPLES),
+            ("tick", tick, u64::from(self.ticks)),
+            ("input", input, u64::from(self.inputs)),
+        ];
+        let bad = checks.into_iter().find(|(_, value, limit)| *value < 0 || *value as u64 >= *limit);
+        match bad {
+            Some((name, value, limit)) => {
+                self.complain(
+                    place(),
+                    format!("{name} {value} is out of range; wanted 0 to {}", limit.saturating_sub(1)),
+                );
+            }
+            None => self.by_sample.entry(sample as u64).or_default().push((tick as u64, input as u32)),
+        }
+    }
+
+    fn finish(mut self, least_samples: usize) -> Result<Vec<Vec<(u64, u32)>>, Error> {
+        all_well(std::mem::take(&mut self.problems))?;
+        let count = self.by_sample.keys().next_back().map_or(0, |last| *last as usize + 1).max(least_samples);
+        let mut trains = vec![Vec::new(); count];
+        for (sample, mut train) in self.by_sample {
+            train.sort_unstable();
+            train.dedup();
+            trains[sample as usize] = train;
+        }
+        Ok(trains)
+    }
+}
