@@ -8,9 +8,9 @@
 //! bias       s gain_v w_in bias                        mantissa << exponent, rounded to nearest
 //! decay      4096 (1 - keep)                           rounded to nearest, 0..4095
 //! ```
-//! s is as large as the registers allow and such that the largest weight uses the whole mantissa; if it can be had,
-//! also such that a neuron whose inputs all spike at once wraps neither accumulator nor current. The shift is a
-//! projection's own. Rounding errors of weights are at most half a step, a step being `1 << shift`, or twice that
+//! s is as large as the registers allow and such that the largest weight uses the whole mantissa; if it can be had for
+//! at most one bit of the mantissa, also such that a neuron whose inputs of one sign all spike at once wraps neither accumulator
+//! nor current. The shift is a projection's own. Rounding errors of weights are at most half a step, a step being `1 << shift`, or twice that
 //! where a chip gives mixed-sign weights even mantissas only.
 
 use crate::chip::{ChipSpec, Registers};
@@ -181,7 +181,7 @@ impl Quantised {
             (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
         // One pass over the weights: the largest of each projection, and what a neuron can get at once.
         let mut extents = vec![Extent::default(); incoming.len()];
-        let mut at_once = vec![0.0f64; neurons.len()];
+        let mut at_once = vec![(0.0f64, 0.0f64); neurons.len()];
         for (extent, &p) in extents.iter_mut().zip(&incoming) {
             for (target, neuron) in neurons.iter().enumerate() {
                 let gain = neuron.gain_u * neuron.gain_v;
@@ -190,7 +190,9 @@ impl Quantised {
                     extent.largest = extent.largest.max(scaled.abs());
                     extent.positive |= scaled > 0.0;
                     extent.negative |= scaled < 0.0;
-                    at_once[target] += scaled.abs();
+                    let (excitation, inhibition) = &mut at_once[target];
+                    *excitation += scaled.max(0.0);
+                    *inhibition -= scaled.min(0.0);
                 });
             }
         }
@@ -208,9 +210,10 @@ impl Quantised {
             let most = f64::from(code.most) * f64::from(1u32 << registers.weight_shift_most);
             hard = hard.min(limit(most, extent.largest));
         }
-        // Soft limit: no wrap even if all inputs come at once, for ever.
+        // Soft limit: no wrap even if all inputs of one sign come at once, for ever.
         let mut soft = f64::INFINITY;
-        for (neuron, &sum) in neurons.iter().zip(&at_once) {
+        for (neuron, &(excitation, inhibition)) in neurons.iter().zip(&at_once) {
+            let sum = excitation.max(inhibition);
             soft = soft.min(limit(ACCUMULATOR_MOST, sum)).min(limit(CURRENT_MOST, sum / (1.0 - neuron.keep_u)));
             if neuron.threshold.is_none() && neuron.keep_v < 1.0 {
                 let most = sum / (1.0 - neuron.keep_u) / (1.0 - neuron.keep_v);
@@ -230,9 +233,12 @@ impl Quantised {
                 let least = full(registers.weight_shift_least);
                 match best {
                     Some(shift) => full(shift),
+                    None if soft.min(hard) >= least / 2.0 => soft.min(hard),
                     None if least <= hard => {
-                        loss.notes
-                            .push("a neuron whose inputs all spike at once may wrap its accumulator".into());
+                        loss.notes.push(
+                            "a neuron whose inputs of one sign all spike at once may wrap its accumulator"
+                                .into(),
+                        );
                         least
                     }
                     None => {

@@ -64,12 +64,21 @@ const FIELDS: &[&str] = &[
     "end_dim",
 ];
 
+/// Most elements of an input; more is surely a damaged file.
+const MOST_INPUTS: f64 = (1u32 << 24) as f64;
+/// Most linear nodes between two populations, and most ways from one to another.
+const MOST_LINEAR: usize = 256;
+const MOST_WAYS: usize = 4096;
+
 /// Lists the graph of a NIR file, supported or not.
 ///
 /// # Errors
 /// The file cannot be read, or is not a NIR graph.
 pub fn inspect_nir(path: &Path) -> Result<NirSummary, Error> {
-    let file = Hdf5::open(path)?;
+    summarise(&Hdf5::open(path)?)
+}
+
+fn summarise(file: &Hdf5) -> Result<NirSummary, Error> {
     let version =
         file.texts("version").ok().and_then(|v| v.into_iter().next()).unwrap_or_else(|| "unknown".into());
     let mut nodes = Vec::new();
@@ -102,15 +111,94 @@ pub fn inspect_nir(path: &Path) -> Result<NirSummary, Error> {
 }
 
 /// A linear map between neuron populations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Map {
     Identity,
+    Diagonal(Vec<f64>),
     /// `values[out * inputs + in]`
     Matrix {
         outputs: usize,
         inputs: usize,
-        values: Vec<f32>,
+        values: Vec<f64>,
     },
+}
+
+impl Map {
+    /// Outputs, given the size of what it is applied to.
+    fn outputs(&self, inputs: usize) -> usize {
+        match self {
+            Map::Identity => inputs,
+            Map::Diagonal(scale) => scale.len(),
+            Map::Matrix { outputs, .. } => *outputs,
+        }
+    }
+
+    /// Inputs it takes; `None` takes any.
+    fn inputs(&self) -> Option<usize> {
+        match self {
+            Map::Identity => None,
+            Map::Diagonal(scale) => Some(scale.len()),
+            Map::Matrix { inputs, .. } => Some(*inputs),
+        }
+    }
+
+    fn apply(&self, x: &[f64]) -> Vec<f64> {
+        match self {
+            Map::Identity => x.to_vec(),
+            Map::Diagonal(scale) => scale.iter().zip(x).map(|(s, x)| s * x).collect(),
+            Map::Matrix { inputs, values, .. } => values
+                .chunks_exact((*inputs).max(1))
+                .map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum())
+                .collect(),
+        }
+    }
+
+    /// The map that applies `before` first; sizes fit.
+    fn after(&self, before: Map) -> Map {
+        match (self, before) {
+            (map, Map::Identity) => map.clone(),
+            (Map::Identity, before) => before,
+            (Map::Diagonal(a), Map::Diagonal(b)) => {
+                Map::Diagonal(a.iter().zip(b).map(|(a, b)| a * b).collect())
+            }
+            (Map::Diagonal(scale), Map::Matrix { outputs, inputs, mut values }) => {
+                for (row, scale) in values.chunks_exact_mut(inputs.max(1)).zip(scale) {
+                    row.iter_mut().for_each(|w| *w *= scale);
+                }
+                Map::Matrix { outputs, inputs, values }
+            }
+            (Map::Matrix { outputs, inputs, values }, Map::Diagonal(scale)) => {
+                let mut values = values.clone();
+                for row in values.chunks_exact_mut((*inputs).max(1)) {
+                    row.iter_mut().zip(&scale).for_each(|(w, s)| *w *= s);
+                }
+                Map::Matrix { outputs: *outputs, inputs: *inputs, values }
+            }
+            (Map::Matrix { outputs, inputs, values }, Map::Matrix { inputs: first, values: before, .. }) => {
+                let mut product = vec![0.0; outputs * first];
+                for (o, row) in product.chunks_exact_mut(first.max(1)).enumerate() {
+                    for (i, weight) in
+                        values[o * inputs..(o + 1) * inputs].iter().enumerate().filter(|w| *w.1 != 0.0)
+                    {
+                        row.iter_mut().zip(&before[i * first..]).for_each(|(sum, b)| *sum += weight * b);
+                    }
+                }
+                Map::Matrix { outputs: *outputs, inputs: first, values: product }
+            }
+        }
+    }
+
+    /// As weights of a projection from a population of `sources` neurons.
+    fn into_weights(self, sources: usize) -> Weights {
+        let single = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
+        match self {
+            Map::Identity => Weights::OneToOne(vec![1.0; sources]),
+            Map::Diagonal(scale) => Weights::OneToOne(single(scale)),
+            Map::Matrix { outputs, inputs, values } => {
+                Weights::Dense { targets: outputs as u32, sources: inputs as u32, values: single(values) }
+            }
+        }
+    }
 }
 
 /// One contribution to a node's input.
@@ -127,6 +215,8 @@ struct Reader<'a> {
     summary: &'a NirSummary,
     into: Vec<Vec<usize>>,
     problems: Vec<Problem>,
+    /// Set once the ways between populations are too many to follow.
+    gave_up: bool,
 }
 
 /// Reads a NIR file as a network.
@@ -134,8 +224,8 @@ struct Reader<'a> {
 /// # Errors
 /// Everything that cannot be read, is inconsistent or is not supported, with node and type.
 pub fn read_nir(path: &Path, conventions: Conventions) -> Result<Network, Error> {
-    let summary = inspect_nir(path)?;
     let file = Hdf5::open(path)?;
+    let summary = summarise(&file)?;
     let index: BTreeMap<&str, usize> =
         summary.nodes.iter().enumerate().map(|(i, n)| (n.name.as_str(), i)).collect();
     let mut reader = Reader {
@@ -143,6 +233,7 @@ pub fn read_nir(path: &Path, conventions: Conventions) -> Result<Network, Error>
         summary: &summary,
         into: vec![Vec::new(); summary.nodes.len()],
         problems: Vec::new(),
+        gave_up: false,
     };
     for (from, to) in &summary.edges {
         match (index.get(from.as_str()), index.get(to.as_str())) {
@@ -169,6 +260,12 @@ pub fn read_nir(path: &Path, conventions: Conventions) -> Result<Network, Error>
             format!("a node of type {} is not supported; supported are {}", node.kind, SUPPORTED.join(", "));
         reader.problems.push(Problem::new(place, what, hint));
     }
+    for (kind, role) in [("Input", "nothing would drive the network"), ("Output", "nothing would be read")] {
+        if !summary.nodes.iter().any(|n| n.kind == kind) {
+            let what = format!("the graph has no {kind} node: {role}");
+            reader.problems.push(Problem::new(file.name(), what, format!("add an {kind} node and an edge")));
+        }
+    }
     all_well(std::mem::take(&mut reader.problems))?;
     let name = path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
     reader.build(name, conventions)
@@ -183,7 +280,15 @@ impl Reader<'_> {
         // Inputs first and neurons in order of the graph, so that core numbers follow the flow of spikes.
         let order = self.flow_order();
         for &i in order.iter().filter(|&&i| nodes[i].kind == "Input") {
-            sizes[i] = self.numbers(i, "shape").iter().product::<f64>() as usize;
+            let size = self.numbers(i, "shape").iter().product::<f64>();
+            if !(1.0..=MOST_INPUTS).contains(&size) {
+                self.complain(i, format!("its shape makes {size} elements"), "wanted 1 to 16,777,216");
+                continue;
+            }
+            if !self.into[i].is_empty() {
+                self.complain(i, "an edge leads into it", "remove the edge");
+            }
+            sizes[i] = size as usize;
             ids[i] = Some(builder.input(nodes[i].name.clone(), sizes[i] as u32));
         }
         for &i in &order {
@@ -240,12 +345,7 @@ impl Reader<'_> {
         all_well(std::mem::take(&mut self.problems))?;
         for (source, target, map) in projections {
             let (Some(from), Some(to)) = (ids[source], ids[target]) else { continue };
-            let weights = match map {
-                Map::Identity => Weights::OneToOne(vec![1.0; sizes[source]]),
-                Map::Matrix { outputs, inputs, values } => {
-                    Weights::Dense { targets: outputs as u32, sources: inputs as u32, values }
-                }
-            };
+            let weights = map.into_weights(sizes[source]);
             builder.project(format!("{} -> {}", nodes[source].name, nodes[target].name), from, to, weights, 0);
         }
         builder.build()
@@ -308,6 +408,14 @@ impl Reader<'_> {
                     "a cycle of linear nodes has no neuron in it",
                     "put a neuron into the loop",
                 );
+            } else if trail.len() >= MOST_LINEAR || paths.len() >= MOST_WAYS || self.gave_up {
+                if !std::mem::replace(&mut self.gave_up, true) {
+                    self.complain(
+                        from,
+                        "too many linear nodes between two populations",
+                        "multiply them into one",
+                    );
+                }
             } else {
                 trail.push(from);
                 let before = self.inputs_of(from, trail);
@@ -322,67 +430,41 @@ impl Reader<'_> {
         if kind == "Flatten" {
             return paths; // Neurons are numbered in row-major order already.
         }
-        let (outputs, inputs, values) = match kind {
+        let map = match kind {
             "Affine" | "Linear" => {
                 let shape = self.shape(node, "weight");
                 let values = self.numbers(node, "weight");
-                let [outputs, inputs] = shape[..] else {
-                    self.complain(node, format!("weight has shape {shape:?}"), "wanted (out, in)");
-                    return Vec::new();
-                };
-                (outputs, inputs, values)
+                match shape[..] {
+                    [outputs, inputs] if values.len() == outputs * inputs => {
+                        Map::Matrix { outputs, inputs, values }
+                    }
+                    _ => {
+                        self.complain(node, format!("weight has shape {shape:?}"), "wanted (out, in)");
+                        return Vec::new();
+                    }
+                }
             }
-            "Scale" => {
-                let scale = self.numbers(node, "scale");
-                let n = scale.len();
-                let mut values = vec![0.0; n * n];
-                scale.iter().enumerate().for_each(|(i, s)| values[i * n + i] = *s);
-                (n, n, values)
-            }
+            "Scale" => Map::Diagonal(self.numbers(node, "scale")),
             _ => {
                 self.complain(node, "this node cannot stand between neurons", "");
                 return Vec::new();
             }
         };
+        let (inputs, outputs) = (map.inputs().unwrap_or(0), map.outputs(0));
         for path in &mut paths {
-            let fits = match &path.map {
-                Map::Identity => path.constant.is_empty() || path.constant.len() == inputs,
-                Map::Matrix { outputs: given, .. } => *given == inputs,
+            let given = if path.constant.is_empty() {
+                path.map.inputs().map(|n| path.map.outputs(n))
+            } else {
+                Some(path.constant.len())
             };
-            if !fits {
-                self.complain(
-                    node,
-                    format!("takes {inputs} values but is given another number"),
-                    "check the shapes",
-                );
+            if let Some(given) = given.filter(|given| *given != inputs) {
+                self.complain(node, format!("takes {inputs} values but is given {given}"), "check the shapes");
                 continue;
             }
             if !path.constant.is_empty() {
-                path.constant = (0..outputs)
-                    .map(|o| (0..inputs).map(|i| values[o * inputs + i] * path.constant[i]).sum())
-                    .collect();
+                path.constant = map.apply(&path.constant);
             }
-            path.map = match std::mem::replace(&mut path.map, Map::Identity) {
-                Map::Identity => {
-                    Map::Matrix { outputs, inputs, values: values.iter().map(|v| *v as f32).collect() }
-                }
-                Map::Matrix { inputs: first, values: before, .. } => {
-                    let mut product = vec![0.0f64; outputs * first];
-                    for o in 0..outputs {
-                        for i in (0..inputs).filter(|i| values[o * inputs + i] != 0.0) {
-                            for f in 0..first {
-                                product[o * first + f] +=
-                                    values[o * inputs + i] * f64::from(before[i * first + f]);
-                            }
-                        }
-                    }
-                    Map::Matrix {
-                        outputs,
-                        inputs: first,
-                        values: product.into_iter().map(|v| v as f32).collect(),
-                    }
-                }
-            };
+            path.map = map.after(std::mem::replace(&mut path.map, Map::Identity));
         }
         if kind == "Affine" {
             let constant = self.numbers(node, "bias");
@@ -437,10 +519,9 @@ impl Reader<'_> {
 
 impl Inflow {
     fn size(&self, sizes: &[usize]) -> usize {
-        match (&self.map, self.source) {
-            (Map::Matrix { outputs, .. }, _) => *outputs,
-            (Map::Identity, Some(source)) => sizes[source],
-            (Map::Identity, None) => self.constant.len(),
+        match self.source {
+            Some(source) => self.map.outputs(sizes[source]),
+            None => self.constant.len(),
         }
     }
 }
