@@ -102,6 +102,8 @@ fn collect(noc: &mut dyn Noc, injections: &[Injection]) -> Vec<Verdict> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn conservation(case in cases(), cuts in prop::collection::vec(0u64..40_000, 0..5)) {
         let mut noc = packet(&case);

@@ -259,6 +259,9 @@ impl ChipImage {
         let mut complain = |part: String, what: String| {
             problems.push(Problem::new(format!("{place}, {part}"), what, "map the network again"));
         };
+        for what in self.spec.inconsistencies() {
+            complain("chip".into(), what);
+        }
         let axons: Vec<usize> = self.cores.iter().map(|core| core.synapses.store().axon_count()).collect();
         if self.input_fan_out.len() != self.network.inputs.len() {
             complain("inputs".into(), "the fan-out has another number of inputs than the network".into());
@@ -266,7 +269,30 @@ impl ChipImage {
         if let Some(what) = self.input_fan_out.faults(&axons, self.routes.len()) {
             complain("inputs".into(), what);
         }
+        let endpoints = self.spec.cores() + 2;
+        for (i, route) in self.routes.iter().enumerate() {
+            if route.destinations.iter().chain([&route.source]).any(|end| u64::from(*end) >= endpoints) {
+                complain(
+                    format!("route {i}"),
+                    format!("it names an endpoint beyond the {endpoints} there are"),
+                );
+            }
+        }
         let total = self.network.populations.iter().map(|p| u64::from(p.size)).sum::<u64>();
+        let network = &self.network;
+        let mut first = 0;
+        for population in &network.populations {
+            if u64::from(population.first) != first {
+                complain(
+                    format!("population `{}`", population.name),
+                    "its first neuron does not follow the last one before".into(),
+                );
+            }
+            first += u64::from(population.size);
+        }
+        if network.inputs.iter().chain(&network.outputs).any(|n| u64::from(*n) >= total) {
+            complain("inputs and outputs".into(), "a neuron is beyond the network".into());
+        }
         for (i, core) in self.cores.iter().enumerate() {
             let part = || format!("core {}", core.core);
             let ModelParameters::CubaLif(registers) = &core.model;

@@ -386,8 +386,32 @@ impl ChipSpec {
         Ok(mesh)
     }
 
-    fn inconsistencies(&self) -> Vec<String> {
+    /// What contradicts itself or lies outside its range, in words; files and images are both held to it.
+    pub(super) fn inconsistencies(&self) -> Vec<String> {
         let mut found = Vec::new();
+        let local = |l: &LocalClass| [l.inject_ps, l.eject_ps, l.flit_ps, l.loopback_ps];
+        let timing = &self.timing;
+        let times = [
+            timing.axon_event_ps,
+            timing.synaptic_operation_ps,
+            timing.update_active_ps,
+            timing.update_idle_ps,
+        ]
+        .into_iter()
+        .chain(local(&self.local))
+        .chain(local(&self.port))
+        .chain([&self.east_west, &self.north_south].into_iter().flat_map(|l| [l.latency_ps, l.flit_ps]))
+        .chain(self.barrier.iter().map(|p| p.ps))
+        .chain(self.reset_ps);
+        if let Some(bad) = times.into_iter().find(|ps| *ps > LONGEST_PS) {
+            found.push(format!("a time of {bad} ps; the longest is {LONGEST_PS} ps"));
+        }
+        if !(1..=MOST_FLITS).contains(&self.packet_flits) {
+            found.push(format!("packets of {} flits; wanted 1 to {MOST_FLITS}", self.packet_flits));
+        }
+        if self.width == 0 || self.height == 0 || self.cores_per_router == 0 {
+            found.push("a dimension of the mesh is 0".into());
+        }
         if self.barrier.is_empty() {
             found.push("the barrier has no points".into());
         }
@@ -407,6 +431,10 @@ impl ChipSpec {
     }
 }
 
+/// Longest time of a single event: 17 ms. With it no sum over a tick leaves 64 bits.
+const LONGEST_PS: u64 = 1 << 34;
+/// Longest packet.
+const MOST_FLITS: u16 = 4096;
 /// Cores of one chip; enough for 64 chips of 4,096.
 const MOST_CORES: u64 = 1 << 18;
 
@@ -452,7 +480,7 @@ pub(crate) fn read_citation(entry: &Table<'_>) -> Citation {
 }
 
 fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpec {
-    let time = 1_i64 << 50;
+    let time = LONGEST_PS as i64;
     let mesh = root.table("mesh");
     let (width, height) = mesh.whole_pair("size", 1, 65_535).unwrap_or((1, 1));
     let links = root.table("links");
@@ -534,7 +562,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         input_at: None,
         output_at: None,
         queue_packets: cited(&network, "queue_packets", 1, 1 << 20, citations) as u32,
-        packet_flits: cited(&network, "flits", 1, 1 << 12, citations) as u16,
+        packet_flits: cited(&network, "flits", 1, i64::from(MOST_FLITS), citations) as u16,
         fan_out: network.required_choice("fan_out", FAN_OUTS).unwrap_or(FanOut::Unicast),
         routing: read_routing(&network).unwrap_or_else(|| "xy".into()),
         sync: read_sync(&sync).unwrap_or(SyncPolicy::Barrier),

@@ -58,8 +58,8 @@ const ROUNDS: usize = 40;
 
 /// Sources of a projection as one part sees them.
 struct RowCount {
-    /// Part that last touched the source.
-    stamp: u32,
+    /// Attempt that last touched the source.
+    attempt: u32,
     /// Synapses of its row in that part.
     synapses: u32,
 }
@@ -71,9 +71,11 @@ struct Cutter<'a> {
     words: Vec<u64>,
     /// By projection, by source.
     rows: Vec<Vec<RowCount>>,
-    /// By network neuron: part that last counted it as a source, and the number of parts it reaches.
+    /// By network neuron: attempt that last counted it as a source, and the number of parts it reaches.
     reach: Vec<(u32, u32)>,
     is_output: Vec<bool>,
+    /// Number of the current attempt to fill a core; what bears another one is stale.
+    attempt: u32,
 }
 
 impl Partition {
@@ -93,6 +95,7 @@ impl Partition {
             rows: Vec::new(),
             reach: Vec::new(),
             is_output,
+            attempt: 0,
         };
         let mut forced = BTreeSet::new();
         for _ in 0..ROUNDS {
@@ -142,12 +145,13 @@ impl Cutter<'_> {
     /// One pass over all neurons; also says which limit closed each part.
     fn cut(&mut self, forced: &BTreeSet<usize>) -> Result<(Partition, Vec<&'static str>), Error> {
         let network = self.network;
-        let row = || RowCount { stamp: u32::MAX, synapses: 0 };
+        let row = || RowCount { attempt: u32::MAX, synapses: 0 };
         self.rows = network
             .projections()
             .iter()
             .map(|p| std::iter::repeat_with(row).take(network.population(p.source).size as usize).collect())
             .collect();
+        self.attempt = 0;
         self.reach = vec![(u32::MAX, 0); network.neuron_count() as usize];
         let mut partition = Partition { neurons: Vec::new(), parts: Vec::new() };
         let mut closed_by = Vec::new();
@@ -164,11 +168,7 @@ impl Cutter<'_> {
                 let index = partition.neurons.len();
                 partition.neurons.push(neuron.0);
                 let must_close = index > start && forced.contains(&index);
-                let grown = if must_close {
-                    None
-                } else {
-                    Some(self.add(&incoming, local, partition.parts.len(), held))
-                };
+                let grown = if must_close { None } else { Some(self.add(&incoming, local, held)) };
                 let broken = grown.as_ref().and_then(|(held, _)| self.broken(held));
                 match grown {
                     Some((larger, _)) if broken.is_none() => held = larger,
@@ -182,7 +182,8 @@ impl Cutter<'_> {
                             closed_by.push(broken.map_or(OUT_AXONS, |b| b.0));
                         }
                         start = index;
-                        let (alone, _) = self.add(&incoming, local, partition.parts.len(), CoreUse::default());
+                        self.attempt += 1;
+                        let (alone, _) = self.add(&incoming, local, CoreUse::default());
                         if let Some((limit, value, most)) = self.broken(&alone) {
                             problems.push(self.alone(
                                 neuron.0,
@@ -215,8 +216,8 @@ impl Cutter<'_> {
     }
 
     /// What `part` holds with one more neuron, and the sources that did not reach the part before.
-    fn add(&mut self, incoming: &[usize], local: usize, part: usize, held: CoreUse) -> (CoreUse, Vec<u32>) {
-        let part = part as u32;
+    fn add(&mut self, incoming: &[usize], local: usize, held: CoreUse) -> (CoreUse, Vec<u32>) {
+        let attempt = self.attempt;
         let mut held = CoreUse { neurons: held.neurons + 1, ..held };
         let mut fresh = Vec::new();
         for &p in incoming {
@@ -225,12 +226,12 @@ impl Cutter<'_> {
             let (rows, reach, words) = (&mut self.rows[p], &mut self.reach, &self.words);
             projection.weights.for_each_source_index(local as u32, |source| {
                 let row = &mut rows[source as usize];
-                if row.stamp != part {
-                    *row = RowCount { stamp: part, synapses: 0 };
+                if row.attempt != attempt {
+                    *row = RowCount { attempt, synapses: 0 };
                     held.in_axons += 1;
                     let reach = &mut reach[(first + source) as usize];
-                    if reach.0 != part {
-                        *reach = (part, reach.1 + 1);
+                    if reach.0 != attempt {
+                        *reach = (attempt, reach.1 + 1);
                         fresh.push(first + source);
                     }
                 }

@@ -378,7 +378,7 @@ mod tests {
     fn a_bias_takes_the_smallest_exponent_that_reaches_it() {
         let registers = ChipSpec::preset("loihi1-davies2018").unwrap().registers;
         assert_eq!(round_bias(4095.4, &registers), 4095);
-        assert_eq!(round_bias(-4097.0, &registers), -4096);
+        assert_eq!(round_bias(-4097.0, &registers), -4098, "half away from zero");
         assert_eq!(round_bias(1e9, &registers), 4095 << 7);
         assert_eq!(round_bias(-0.4, &registers), 0);
     }

@@ -21,6 +21,8 @@ type Found = (u32, i32, u8);
 /// # Errors
 /// Every difference (up to 20), as a bug of ours: an image that passes does what the network says.
 pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Result<u64, Error> {
+    // 0. All indices lie within their tables.
+    image.check("image").map_err(|error| Error { kind: ErrorKind::Bug, ..error })?;
     let mut faults = Vec::new();
     let mut fault = |place: String, what: String| {
         if faults.len() < MOST_FAULTS {

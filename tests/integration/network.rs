@@ -1,0 +1,126 @@
+//! Fixed point against the f64 reference, over random networks and every kind of neuron.
+
+use crate::support::{EULER, builder, generic, lif, run_image};
+use proptest::prelude::*;
+use spikemesh::mapper::{MapOptions, map};
+use spikemesh::network::{
+    Conventions, Integrator, Network, NetworkBuilder, NeuronParameters, Oracle, Parameter, Reset, Weights,
+};
+use spikemesh::run::{Stimulus, StimulusConfig};
+use spikemesh_router::Level;
+
+/// (spikes on the chip, spikes in the reference) of all placed neurons.
+fn both(network: &Network, ticks: u32, chance: (u64, u64)) -> (u64, u64) {
+    let mapping = map(network, &generic(4, 4, 1), &MapOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+    let config = StimulusConfig::Poisson { num: chance.0, den: chance.1, samples: 3 };
+    let stimulus = Stimulus::load(&config, network, ticks, 7).unwrap();
+    let oracle = Oracle::new(network);
+    let recording = run_image(&mapping, &stimulus, Level::Analytic, 1, Some(&oracle));
+    let placed = |spikes: &[u64]| -> u64 { spikes.iter().skip(1).sum() };
+    (placed(&recording.population_spikes), placed(recording.reference_spikes.as_ref().unwrap()))
+}
+
+fn close(chip: u64, reference: u64, share: f64) -> bool {
+    chip.abs_diff(reference) as f64 <= (share * reference as f64).max(3.0)
+}
+
+#[test]
+fn weights_on_the_grid_give_the_references_own_spikes() {
+    // IF neurons without leak and weights that are whole steps: nothing is rounded, so nothing may differ.
+    let mut b = builder();
+    let input = b.input("in", 8);
+    let parameters = NeuronParameters { tau_mem_s: None, r: Parameter::Uniform(1000.0), ..lif(16, 1.0) };
+    let out = b.neurons("out", 16, parameters);
+    let mut values: Vec<f32> = (0..128).map(|i| ((i * 37 + 11) % 255) as f32 / 256.0 - 0.25).collect();
+    values[0] = 255.0 / 256.0; // The largest weight uses the whole mantissa, so that a step is 1/256.
+    b.project("p", input, out, Weights::Dense { targets: 16, sources: 8, values }, 0);
+    b.output(out);
+    let (chip, reference) = both(&b.build().unwrap(), 200, (1, 3));
+    assert!(reference > 100);
+    assert_eq!(chip, reference);
+}
+
+#[test]
+fn current_based_neurons_follow_the_reference() {
+    for integrator in [Integrator::Euler, Integrator::Exponential] {
+        for reset in [Reset::Zero, Reset::Subtract] {
+            let conventions = Conventions { integrator, reset, ..EULER };
+            let mut b = NetworkBuilder::new("test", conventions);
+            let input = b.input("in", 20);
+            let parameters = NeuronParameters {
+                tau_syn_s: Some(Parameter::Each((0..30).map(|i| 0.004 + 0.0002 * f64::from(i)).collect())),
+                w_in: Parameter::Uniform(1.5),
+                v_leak: Parameter::Uniform(-0.3),
+                v_reset: Parameter::Uniform(-0.3),
+                v_threshold: Some(Parameter::Each((0..30).map(|i| 0.7 + 0.02 * f64::from(i)).collect())),
+                ..lif(30, 0.015)
+            };
+            let out = b.neurons("out", 30, parameters);
+            let weights = |sources, seed, high| Weights::Random {
+                targets: 30,
+                sources,
+                fan_in: 10,
+                low: -0.2,
+                high,
+                seed,
+            };
+            b.project("drive", input, out, weights(20, 1, 0.8), 0);
+            b.project("loop", out, out, weights(30, 2, 0.2), 5);
+            b.output(out);
+            let (chip, reference) = both(&b.build().unwrap(), 300, (1, 6));
+            assert!(reference > 500, "{reference}");
+            assert!(close(chip, reference, 0.01), "{integrator:?} {reset:?}: {chip} against {reference}");
+        }
+    }
+}
+
+#[test]
+fn a_bias_alone_makes_a_neuron_fire_as_often_as_the_reference() {
+    let mut b = builder();
+    let input = b.input("in", 1);
+    let mut parameters = lif(10, 0.02);
+    parameters.bias = (0..10).map(|i| 0.04 + 0.01 * f64::from(i)).collect();
+    let out = b.neurons("out", 10, parameters);
+    b.project("p", input, out, Weights::Dense { targets: 10, sources: 1, values: vec![0.3; 10] }, 0);
+    b.output(out);
+    let (chip, reference) = both(&b.build().unwrap(), 500, (1, 50));
+    assert!(reference > 100 && close(chip, reference, 0.005), "{chip} against {reference}");
+}
+
+proptest! {
+    #![proptest_config(crate::support::cases(25))]
+
+    #[test]
+    fn random_leaky_networks_follow_the_reference(seed in 0u64..1000, tau in 0.003f64..0.05, high in 0.2f32..0.9) {
+        let mut b = builder();
+        let input = b.input("in", 15);
+        let out = b.neurons("out", 40, lif(40, tau));
+        b.project("p", input, out, Weights::Random { targets: 40, sources: 15, fan_in: 8, low: -0.3, high, seed }, 2);
+        b.output(out);
+        let (chip, reference) = both(&b.build().unwrap(), 200, (1, 4));
+        // A potential that grazes its threshold may fall on either side; feed-forward, such chances do not add up.
+        prop_assert!(close(chip, reference, 0.015), "{} against {}", chip, reference);
+    }
+}
+
+#[test]
+fn a_builder_reports_every_fault_at_once() {
+    let mut b = builder();
+    let input = b.input("in", 3);
+    let out =
+        b.neurons("out", 2, NeuronParameters { tau_mem_s: Some(Parameter::Uniform(1e-5)), ..lif(2, 0.02) });
+    b.neurons("out", 2, NeuronParameters { v_threshold: Some(Parameter::Uniform(-1.0)), ..lif(5, 0.02) });
+    b.project("wrong shape", input, out, Weights::Dense { targets: 3, sources: 2, values: vec![1.0; 6] }, 0);
+    b.project(
+        "not a number",
+        input,
+        out,
+        Weights::Dense { targets: 2, sources: 3, values: vec![f32::NAN; 6] },
+        0,
+    );
+    b.project("too late", out, out, Weights::OneToOne(vec![1.0; 2]), 63);
+    b.project("into an input", out, input, Weights::Dense { targets: 3, sources: 2, values: vec![1.0; 6] }, 0);
+    b.output(input);
+    let error = b.build().unwrap_err();
+    assert!(error.problems.len() >= 8, "{error}");
+}
