@@ -1,6 +1,7 @@
 //! All integration tests in one binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![cfg_attr(not(feature = "nir"), allow(dead_code, unused_imports, reason = "helpers of tests that need NIR"))]
 
 mod accuracy;
 mod arrows;
