@@ -32,7 +32,7 @@ pub use noc::{
 };
 pub use route::{DropCause, Leg, RouteError, RouteId, RouteLink, RouteRequest, RouteTable};
 pub use routing::{
-    Alternative, Branch, Candidates, ChannelSet, DimensionOrder, FirstLegal, OutputPort, RouteState, Routing,
+    Alternative, Candidates, ChannelSet, DimensionOrder, FirstLegal, OutputPort, RouteState, Routing,
     RoutingStrategy, Selection, by_name, strategies,
 };
 pub use topology::{

@@ -3,6 +3,7 @@
 use crate::routing::{Candidates, OutputPort, RouteState, Routing, Selection};
 use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// A compiled route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,8 +39,17 @@ pub enum DropCause {
 pub struct RouteLink {
     /// The link.
     pub link: LinkId,
+    parent: u32,
+}
+
+/// Stands for "none" in positions, which halves them.
+const NONE: u32 = u32::MAX;
+
+impl RouteLink {
     /// Position in the route of the link before it; `None` on leaving the source's router.
-    pub parent: Option<u32>,
+    pub fn parent(&self) -> Option<u32> {
+        (self.parent != NONE).then_some(self.parent)
+    }
 }
 
 /// One copy that a route owes.
@@ -47,8 +57,7 @@ pub struct RouteLink {
 pub struct Leg {
     /// Where the copy leaves.
     pub destination: EndpointId,
-    /// Position in the route of its last link; `None` if it crosses none.
-    pub via: Option<u32>,
+    via: u32,
     /// Links crossed.
     pub hops: u32,
     /// Head latency without contention, in picoseconds: inject + sum of link latencies + eject, or loopback.
@@ -60,6 +69,11 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// Position in the route of its last link; `None` if it crosses none.
+    pub fn via(&self) -> Option<u32> {
+        (self.via != NONE).then_some(self.via)
+    }
+
     /// Latency of a packet's tail without contention, in picoseconds.
     pub fn latency_ps(&self, flits: u16) -> u64 {
         self.head_latency_ps + u64::from(flits.saturating_sub(1)) * self.flit_ps
@@ -109,9 +123,9 @@ pub enum RouteError {
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     sources: Vec<EndpointId>,
-    link_ends: Vec<u32>,
+    link_ends: Vec<usize>,
     links: Vec<RouteLink>,
-    leg_ends: Vec<u32>,
+    leg_ends: Vec<usize>,
     legs: Vec<Leg>,
     longest_ps: Vec<Option<u64>>,
 }
@@ -128,12 +142,13 @@ impl RouteTable {
         requests: &[RouteRequest],
     ) -> Result<RouteTable, Vec<RouteError>> {
         let mut table = RouteTable::default();
+        let mut candidates = Candidates::default();
         let mut errors = Vec::new();
         for (route, request) in requests.iter().enumerate() {
             let before = errors.len();
             check(topology, route, request, &mut errors);
             if errors.len() == before
-                && let Err(error) = table.walk(topology, routing, selection, route, request)
+                && let Err(error) = table.walk(topology, routing, selection, route, request, &mut candidates)
             {
                 errors.push(error);
             }
@@ -148,11 +163,13 @@ impl RouteTable {
         selection: &dyn Selection,
         route: usize,
         request: &RouteRequest,
+        candidates: &mut Candidates,
     ) -> Result<(), RouteError> {
+        /// A part of the packet at a router; its destinations are a range of the walk's list.
         struct Step {
             here: RouterId,
-            via: Option<u32>,
-            destinations: Vec<EndpointId>,
+            via: u32,
+            destinations: Range<usize>,
             state: RouteState,
             hops: u32,
             head_ps: u64,
@@ -168,7 +185,7 @@ impl RouteTable {
         if remote.len() < request.destinations.len() {
             self.legs.push(Leg {
                 destination: request.source,
-                via: None,
+                via: NONE,
                 hops: 0,
                 head_latency_ps: source.local.loopback_ps,
                 flit_ps: 0,
@@ -180,8 +197,8 @@ impl RouteTable {
         if !remote.is_empty() {
             work.push(Step {
                 here: source.router,
-                via: None,
-                destinations: remote,
+                via: NONE,
+                destinations: 0..remote.len(),
                 state,
                 hops: 0,
                 head_ps: source.local.inject_ps,
@@ -189,24 +206,28 @@ impl RouteTable {
                 lost: None,
             });
         }
-        let mut candidates = Candidates::default();
+        let no_way = Err(RouteError::Loop { route, routing: routing.name(), limit });
         while let Some(step) = work.pop() {
-            let from = step.via.map(|i| self.links[first_link + i as usize].link);
-            routing.legal(topology, step.here, from, &step.destinations, step.state, &mut candidates);
-            let served: usize = candidates.branches.iter().map(|b| b.destinations.len()).sum();
+            let from = self.links[first_link..].get(step.via as usize).map(|link| link.link);
+            let destinations = &mut remote[step.destinations.clone()];
+            routing.legal(topology, step.here, from, destinations, step.state, candidates);
+            let served: usize = candidates.branches().map(|(count, _)| count).sum();
             if served != step.destinations.len() || step.hops as usize > limit {
-                return Err(RouteError::Loop { route, routing: routing.name(), limit });
+                return no_way;
             }
-            for branch in candidates.branches.drain(..) {
-                let choice = match branch.alternatives.len() {
-                    0 => return Err(RouteError::Loop { route, routing: routing.name(), limit }),
+            let mut next = step.destinations.start;
+            for (count, alternatives) in candidates.branches() {
+                let served = next..next + count;
+                next += count;
+                let choice = match alternatives.len() {
+                    0 => return no_way,
                     1 => 0,
-                    _ => selection.choose(step.here, &branch.alternatives, &|_| 0),
+                    _ => selection.choose(step.here, alternatives, &|_| 0),
                 };
-                let alternative = branch.alternatives[choice];
+                let alternative = alternatives[choice];
                 match alternative.port {
                     OutputPort::Eject => {
-                        for destination in branch.destinations {
+                        for &destination in &remote[served] {
                             let local = &topology.endpoints()[destination.index()].local;
                             self.legs.push(Leg {
                                 destination,
@@ -225,13 +246,13 @@ impl RouteTable {
                             step.via
                         } else {
                             self.links.push(RouteLink { link, parent: step.via });
-                            Some((self.links.len() - first_link - 1) as u32)
+                            (self.links.len() - first_link - 1) as u32
                         };
                         let class = topology.class_of(link);
                         work.push(Step {
                             here: topology.links()[link.index()].to,
                             via,
-                            destinations: branch.destinations,
+                            destinations: served,
                             state: alternative.next,
                             hops: step.hops + 1,
                             head_ps: step.head_ps + class.latency_ps,
@@ -245,8 +266,8 @@ impl RouteTable {
         let longest =
             self.legs[first_leg..].iter().filter(|leg| leg.lost.is_none()).map(|leg| leg.latency_ps(1)).max();
         self.sources.push(request.source);
-        self.link_ends.push(self.links.len() as u32);
-        self.leg_ends.push(self.legs.len() as u32);
+        self.link_ends.push(self.links.len());
+        self.leg_ends.push(self.legs.len());
         self.longest_ps.push(longest);
         Ok(())
     }
@@ -269,13 +290,13 @@ impl RouteTable {
     /// The route's links, each after its parent.
     pub fn links(&self, route: RouteId) -> &[RouteLink] {
         let start = route.index().checked_sub(1).map_or(0, |before| self.link_ends[before]);
-        &self.links[start as usize..self.link_ends[route.index()] as usize]
+        &self.links[start..self.link_ends[route.index()]]
     }
 
     /// The copies the route owes.
     pub fn legs(&self, route: RouteId) -> &[Leg] {
         let start = route.index().checked_sub(1).map_or(0, |before| self.leg_ends[before]);
-        &self.legs[start as usize..self.leg_ends[route.index()] as usize]
+        &self.legs[start..self.leg_ends[route.index()]]
     }
 
     /// Latency of the last copy without contention, in picoseconds; `None` if all copies are lost.
@@ -307,7 +328,7 @@ fn check(topology: &Topology, route: usize, request: &RouteRequest, errors: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::{Branch, DimensionOrder, FirstLegal};
+    use crate::routing::{DimensionOrder, FirstLegal};
     use crate::topology::tests::mesh;
 
     fn build(topology: &Topology, source: u32, destinations: &[u32]) -> Result<RouteTable, Vec<RouteError>> {
@@ -365,7 +386,7 @@ mod tests {
             topology: &Topology,
             here: RouterId,
             _: Option<LinkId>,
-            destinations: &[EndpointId],
+            destinations: &mut [EndpointId],
             state: RouteState,
             candidates: &mut Candidates,
         ) {
@@ -373,10 +394,8 @@ mod tests {
             let port = OutputPort::Link(topology.link_from(here, direction).unwrap());
             let next = RouteState(1 - state.0);
             let channels = crate::routing::ChannelSet(1);
-            candidates.branches = vec![Branch {
-                destinations: destinations.to_vec(),
-                alternatives: vec![crate::routing::Alternative { port, channels, next }],
-            }];
+            candidates.clear();
+            candidates.push(destinations.len(), &[crate::routing::Alternative { port, channels, next }]);
         }
     }
 

@@ -219,6 +219,8 @@ pub struct Topology {
     exits: Vec<[Option<LinkId>; 4]>,
     classes: Vec<LinkClass>,
     endpoints: Vec<Endpoint>,
+    /// Where each endpoint's router is; asked at every router of every route.
+    endpoint_coords: Vec<Coord>,
 }
 
 impl Topology {
@@ -257,6 +259,7 @@ impl Topology {
             exits: Vec::with_capacity(routers as usize),
             classes: vec![spec.east_west.clone(), spec.north_south.clone()],
             endpoints: Vec::with_capacity(endpoints as usize),
+            endpoint_coords: Vec::with_capacity(endpoints as usize),
         };
         for y in 0..height {
             for x in 0..width {
@@ -277,6 +280,7 @@ impl Topology {
                 }
                 topology.exits.push(exits);
                 for _ in 0..spec.endpoints_per_router {
+                    topology.endpoint_coords.push(Coord { x: x as u16, y: y as u16 });
                     topology.endpoints.push(Endpoint {
                         router: from,
                         kind: EndpointKind::Core,
@@ -299,6 +303,7 @@ impl Topology {
             return Err(TopologyError::DuplicatePort { name: name.to_owned() });
         }
         self.endpoints.push(Endpoint { router, kind: EndpointKind::Port(name.to_owned()), local });
+        self.endpoint_coords.push(at);
         Ok(EndpointId(self.endpoints.len() as u32 - 1))
     }
 
@@ -366,7 +371,7 @@ impl Topology {
 
     /// Where an endpoint's router is.
     pub fn endpoint_coord(&self, endpoint: EndpointId) -> Coord {
-        self.coord(self.endpoints[endpoint.index()].router)
+        self.endpoint_coords[endpoint.index()]
     }
 
     /// The router at a place.

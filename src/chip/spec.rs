@@ -135,6 +135,15 @@ pub struct DeadLink {
     pub direction: Direction,
 }
 
+/// Where a port is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PortPlace {
+    /// In the middle of an edge of the mesh.
+    Edge(Direction),
+    /// At a router.
+    At(Coord),
+}
+
 /// Name of the port through which input spikes come.
 pub const INPUT_PORT: &str = "input";
 /// Name of the port through which read-out spikes leave.
@@ -161,10 +170,10 @@ pub struct ChipSpec {
     pub local: LocalClass,
     /// Connection of ports to routers.
     pub port: LocalClass,
-    /// Router of the input port; `None` is the middle of the west edge.
-    pub input_at: Option<Coord>,
-    /// Router of the output port; `None` is the middle of the east edge.
-    pub output_at: Option<Coord>,
+    /// Where input spikes come in.
+    pub input: PortPlace,
+    /// Where read-out spikes leave.
+    pub output: PortPlace,
     /// Packets in each queue at the packet level.
     pub queue_packets: u32,
     /// Flits of a spike packet.
@@ -277,18 +286,22 @@ impl ChipSpec {
             self.sync = sync;
         }
         let (w, h) = (self.width, self.height);
-        for (key, at) in [("input_at", &mut self.input_at), ("output_at", &mut self.output_at)] {
-            if let Some((x, y)) = table.whole_pair(key, 0, 65_534) {
+        let ports = [("input", "input_at", &mut self.input), ("output", "output_at", &mut self.output)];
+        for (edge_key, at_key, place) in ports {
+            if let Some(edge) = table.choice(edge_key, &edges()) {
+                *place = PortPlace::Edge(edge);
+            }
+            if let Some((x, y)) = table.whole_pair(at_key, 0, 65_534) {
                 if x < i64::from(w) && y < i64::from(h) {
-                    *at = Some(Coord { x: x as u16, y: y as u16 });
+                    *place = PortPlace::At(Coord { x: x as u16, y: y as u16 });
                 } else {
-                    table.problem(key, format!("({x},{y}) is outside the mesh of {w} x {h} routers"), "");
+                    table.problem(at_key, format!("({x},{y}) is outside the mesh of {w} x {h} routers"), "");
                 }
             }
         }
         for dead in table.tables("dead_links") {
             let from = dead.whole_pair("from", 0, 65_534);
-            let direction = dead.required_choice("direction", &Direction::ALL.map(|d| (d.name(), d)));
+            let direction = dead.required_choice("direction", &edges());
             let (Some((x, y)), Some(direction)) = (from, direction) else {
                 if !dead.has("from") {
                     dead.problem("from", "the key `from` is missing; it takes a router, as in [0, 0]", "");
@@ -374,10 +387,14 @@ impl ChipSpec {
         let fault = |what: String| Error::one(ErrorKind::Invalid, format!("chip {}", self.name), what, "");
         let mut mesh =
             self.mesh().ok_or_else(|| fault("the mesh has a dimension of 0 or too many cores".into()))?;
-        let middle = self.height / 2;
-        let input = self.input_at.unwrap_or(Coord { x: 0, y: middle });
-        let output = self.output_at.unwrap_or(Coord { x: self.width.saturating_sub(1), y: middle });
-        for (name, at) in [(INPUT_PORT, input), (OUTPUT_PORT, output)] {
+        for (name, place) in [(INPUT_PORT, self.input), (OUTPUT_PORT, self.output)] {
+            let at = match place {
+                PortPlace::At(at) => at,
+                PortPlace::Edge(Direction::West) => Coord { x: 0, y: self.height / 2 },
+                PortPlace::Edge(Direction::East) => Coord { x: self.width - 1, y: self.height / 2 },
+                PortPlace::Edge(Direction::South) => Coord { x: self.width / 2, y: 0 },
+                PortPlace::Edge(Direction::North) => Coord { x: self.width / 2, y: self.height - 1 },
+            };
             mesh.add_port(name, at, self.port.clone()).map_err(|e| fault(e.to_string()))?;
         }
         for dead in &self.dead_links {
@@ -440,6 +457,11 @@ const MOST_CORES: u64 = 1 << 18;
 
 const FAN_OUTS: &[(&str, FanOut)] = &[("unicast", FanOut::Unicast), ("multicast", FanOut::Multicast)];
 
+/// Edges of the mesh by name.
+fn edges() -> [(&'static str, Direction); 4] {
+    Direction::ALL.map(|direction| (direction.name(), direction))
+}
+
 fn read_routing(table: &Table<'_>) -> Option<String> {
     let names: Vec<_> = spikemesh_router::strategies().iter().map(|s| (s.name, s.name)).collect();
     table.choice("routing", &names).map(str::to_owned)
@@ -493,17 +515,15 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         }
     };
     let (east_west, north_south) = (link("east_west", citations), link("north_south", citations));
-    let local = |name: &str, citations: &mut _| {
-        let table = root.table(name);
-        LocalClass {
-            name: name.to_owned(),
-            inject_ps: cited(&table, "inject_ps", 0, time, citations) as u64,
-            eject_ps: cited(&table, "eject_ps", 0, time, citations) as u64,
-            flit_ps: cited(&table, "flit_ps", 0, time, citations) as u64,
-            loopback_ps: cited(&table, "loopback_ps", 0, time, citations) as u64,
-        }
+    let (cores, ports) = (root.table("local"), root.table("port"));
+    let local = |name: &str, table: &Table<'_>, citations: &mut _| LocalClass {
+        name: name.to_owned(),
+        inject_ps: cited(table, "inject_ps", 0, time, citations) as u64,
+        eject_ps: cited(table, "eject_ps", 0, time, citations) as u64,
+        flit_ps: cited(table, "flit_ps", 0, time, citations) as u64,
+        loopback_ps: cited(table, "loopback_ps", 0, time, citations) as u64,
     };
-    let (core_local, port) = (local("local", citations), local("port", citations));
+    let (core_local, port) = (local("local", &cores, citations), local("port", &ports, citations));
     let limits = root.table("core");
     let registers = root.table("registers");
     let timing = root.table("timing");
@@ -559,8 +579,12 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         north_south,
         local: core_local,
         port,
-        input_at: None,
-        output_at: None,
+        input: ports
+            .required_choice("input", &edges())
+            .map_or(PortPlace::Edge(Direction::West), PortPlace::Edge),
+        output: ports
+            .required_choice("output", &edges())
+            .map_or(PortPlace::Edge(Direction::East), PortPlace::Edge),
         queue_packets: cited(&network, "queue_packets", 1, 1 << 20, citations) as u32,
         packet_flits: cited(&network, "flits", 1, i64::from(MOST_FLITS), citations) as u16,
         fan_out: network.required_choice("fan_out", FAN_OUTS).unwrap_or(FanOut::Unicast),

@@ -1,7 +1,9 @@
 //! `spikemesh new`.
 
-use super::print;
+use super::{load_network, print};
+use crate::config::RunConfig;
 use crate::error::{Error, ErrorKind};
+use crate::mapper::{Partition, smallest_mesh};
 use std::path::PathBuf;
 
 /// Arguments of `new`.
@@ -47,25 +49,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             "name another folder",
         ));
     }
-    let inputs = (arguments.neurons / 10).max(1);
-    if matches!(arguments.template, Template::Random) && arguments.fan_in > arguments.neurons {
-        let what =
-            format!("{} distinct synapses a neuron from {} neurons", arguments.fan_in, arguments.neurons);
-        return Err(Error::one(
-            ErrorKind::Usage,
-            "--fan-in",
-            what,
-            "choose a fan-in of at most the number of neurons",
-        ));
-    }
     let text = match arguments.template {
-        Template::Random => RANDOM
-            .replace("{neurons}", &arguments.neurons.to_string())
-            .replace("{inputs}", &inputs.to_string())
-            .replace("{fan_in}", &arguments.fan_in.to_string())
-            .replace("{input_fan_in}", &arguments.fan_in.min(inputs).div_ceil(4).to_string())
-            .replace("{side}", &side(arguments.neurons).to_string())
-            .replace("{seed}", &arguments.seed.to_string()),
+        Template::Random => random(arguments)?,
         Template::Images => IMAGES.to_owned(),
         Template::Spikes => SPIKES.to_owned(),
     };
@@ -78,9 +63,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     print(&format!("{}\nnext: spikemesh run {}\n", path.display(), path.display())).map(|()| 0)
 }
 
-/// Side of a square mesh with one 256-neuron core a router that has some room for the network.
-fn side(neurons: u32) -> u64 {
-    let cores = u64::from(neurons).div_ceil(128);
-    let side = cores.isqrt();
-    if side * side < cores { side + 1 } else { side }.max(2)
+/// The template of a random network, with a mesh that it fits.
+fn random(arguments: &Arguments) -> Result<String, Error> {
+    let Arguments { neurons, fan_in, seed, .. } = *arguments;
+    if fan_in > neurons {
+        let what = format!("{fan_in} distinct synapses a neuron from {neurons} neurons");
+        let hint = "choose a fan-in of at most the number of neurons";
+        return Err(Error::one(ErrorKind::Usage, "--fan-in", what, hint));
+    }
+    let inputs = (neurons / 10).max(1);
+    let text = RANDOM
+        .replace("{neurons}", &neurons.to_string())
+        .replace("{inputs}", &inputs.to_string())
+        .replace("{fan_in}", &fan_in.to_string())
+        .replace("{input_fan_in}", &fan_in.min(inputs).div_ceil(4).to_string())
+        .replace("{seed}", &seed.to_string());
+    // How many cores it takes is known only by cutting it, on a mesh that is surely large enough.
+    let roomy = text.replace("[{width}, {height}]", "[512, 512]");
+    let config = RunConfig::parse("template", &roomy, "".as_ref(), "random")?;
+    let parts = Partition::new(&load_network(&config)?, &config.chip, &config.map)?.parts.len();
+    let (width, height) = smallest_mesh(parts as u64, u64::from(config.chip.cores_per_router));
+    Ok(text.replace("{width}", &width.to_string()).replace("{height}", &height.to_string()))
 }

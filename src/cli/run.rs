@@ -1,14 +1,14 @@
 //! `spikemesh run`.
 
 use super::{ConfigArgument, load_network, print};
-use crate::chip::{Chip, ChipImage};
+use crate::chip::ChipImage;
 use crate::config::RunConfig;
 use crate::energy::EnergyTable;
 use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind};
 use crate::mapper::map;
 use crate::network::Oracle;
 use crate::report::{Report, cores_csv, json, links_csv, page, summary};
-use crate::run::{RunOptions, Stimulus, TraceWriter};
+use crate::run::{Runner, Stimulus, TraceWriter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spikemesh_router::Level;
 use std::io::IsTerminal;
@@ -61,31 +61,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let threads = arguments.threads.map_or_else(processors, usize::from);
     let started = std::time::Instant::now();
     let bar = progress_bar(&stimulus);
-    let recording = crate::run::run(
-        &mapping.image,
-        &stimulus,
-        RunOptions {
-            threads,
-            level: config.level,
-            reference: oracle.as_ref(),
-            trace: trace.transpose()?,
-            stop: stop_on_interrupt()?.as_ref(),
-            progress: &|samples, ticks| bar.inc(if stimulus.len() > 1 { samples as u64 } else { ticks }),
-        },
-    )?;
+    let recording = Runner {
+        threads,
+        level: config.level,
+        reference: oracle.as_ref(),
+        trace: trace.transpose()?,
+        stop: stop_on_interrupt()?.as_ref(),
+        progress: &|samples, ticks| bar.inc(if stimulus.len() > 1 { samples as u64 } else { ticks }),
+    }
+    .run(&mapping.image, &stimulus)?;
     bar.finish_and_clear();
     let wall_s = started.elapsed().as_secs_f64();
-    let chip = Chip::load(&mapping.image, config.level)?;
+    let topology = config.chip.topology()?;
     let energy = prices.price(&recording.counters);
     let report = Report {
         name: &config.name,
         image: &mapping.image,
-        topology: chip.interface().topology(),
+        topology: &topology,
         level: config.level,
         placement: config.map.placement.placer().name(),
         losses: &mapping.losses,
         uses: &mapping.uses,
-        lost: chip.interface().lost_copies(),
         recording: &recording,
         energy: &energy,
         seed: config.seed,
@@ -116,11 +112,11 @@ fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
         return Ok(0);
     }
     eprintln!("error: {lost} copies of packets were lost on dead links");
-    for copy in report.lost.iter().take(10) {
+    for copy in report.recording.lost.iter().take(10) {
         eprintln!("  where: from endpoint {} to endpoint {}", copy.source, copy.destination);
     }
-    if report.lost.len() > 10 {
-        eprintln!("  and {} more pairs", report.lost.len() - 10);
+    if report.recording.lost.len() > 10 {
+        eprintln!("  and {} more pairs", report.recording.lost.len() - 10);
     }
     eprintln!(
         "  try:   another routing than {}, or a placement that avoids the dead links",

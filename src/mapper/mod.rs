@@ -12,7 +12,7 @@ mod place;
 mod quantise;
 mod verify;
 
-pub use partition::{CoreUse, Part, Partition};
+pub use partition::{CoreUse, Part, Partition, smallest_mesh};
 pub use place::{Hilbert, Placement, Placer, RowMajor, placers};
 pub use quantise::{PopulationLoss, Quantised};
 pub use verify::verify;

@@ -340,8 +340,8 @@ impl Cutter<'_> {
 /// Neurons that cannot be placed are listed up to this many.
 const MOST_PROBLEMS: usize = 20;
 
-/// The smallest near-square mesh (no side more than twice the other) with room for so many cores.
-fn smallest_mesh(cores: u64, cores_per_router: u64) -> (u64, u64) {
+/// The smallest near-square mesh (no side more than twice the other) with room for so many cores: (width, height).
+pub fn smallest_mesh(cores: u64, cores_per_router: u64) -> (u64, u64) {
     let routers = cores.div_ceil(cores_per_router).max(1);
     let side = routers.isqrt();
     (1..=side + 1)

@@ -10,7 +10,7 @@ pub use html::page;
 pub use json::{REPORT_VERSION, json};
 pub use text::summary;
 
-use crate::chip::{ChipImage, LostCopy, Readout};
+use crate::chip::{ChipImage, Readout};
 use crate::energy::EnergyReport;
 use crate::mapper::{CoreUse, PopulationLoss};
 use crate::run::Recording;
@@ -33,8 +33,6 @@ pub struct Report<'a> {
     pub losses: &'a [PopulationLoss],
     /// What the cores hold.
     pub uses: &'a [CoreUse],
-    /// Copies that can never arrive.
-    pub lost: &'a [LostCopy],
     /// Results.
     pub recording: &'a Recording,
     /// Prices.

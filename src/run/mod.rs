@@ -28,8 +28,8 @@ use crate::network::Oracle;
 use spikemesh_router::Level;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How to run.
-pub struct RunOptions<'a> {
+/// Runs samples on a mapped chip, in ticks that end at a barrier.
+pub struct Runner<'a> {
     /// Threads, at least 1; results do not depend on it.
     pub threads: usize,
     /// Network level.
@@ -44,35 +44,33 @@ pub struct RunOptions<'a> {
     pub progress: &'a (dyn Fn(usize, u64) + Sync),
 }
 
-impl std::fmt::Debug for RunOptions<'_> {
+impl std::fmt::Debug for Runner<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunOptions")
+        f.debug_struct("Runner")
             .field("threads", &self.threads)
             .field("level", &self.level)
             .finish_non_exhaustive()
     }
 }
 
-/// Runs all samples of `stimulus` on the chip of `image`.
-///
-/// # Errors
-/// The image cannot be loaded or the trace cannot be written. An interrupted run is no error: its recording holds the
-/// samples that ended.
-pub fn run(image: &ChipImage, stimulus: &Stimulus, options: RunOptions<'_>) -> Result<Recording, Error> {
-    if stimulus.is_empty() {
-        return Err(Error::one(
-            ErrorKind::Invalid,
-            "stimulus",
-            "there is no sample to run",
-            "check limit and samples",
-        ));
-    }
-    let chip = crate::chip::Chip::load(image, options.level)?;
-    let _span = tracing::info_span!("run", samples = stimulus.len(), threads = options.threads).entered();
-    if options.threads <= 1 || stimulus.len() == 1 {
-        threaded::within_samples(image, chip, stimulus, options)
-    } else {
-        threaded::across_samples(image, chip, stimulus, options)
+impl Runner<'_> {
+    /// Runs all samples of `stimulus` on the chip of `image`.
+    ///
+    /// # Errors
+    /// The image cannot be loaded or the trace cannot be written. An interrupted run is no error: its recording holds
+    /// the samples that ended.
+    pub fn run(self, image: &ChipImage, stimulus: &Stimulus) -> Result<Recording, Error> {
+        if stimulus.is_empty() {
+            let hint = "check `limit` and `samples`";
+            return Err(Error::one(ErrorKind::Invalid, "stimulus", "there is no sample to run", hint));
+        }
+        let chip = crate::chip::Chip::load(image, self.level)?;
+        let _span = tracing::info_span!("run", samples = stimulus.len(), threads = self.threads).entered();
+        if self.threads <= 1 || stimulus.len() == 1 {
+            threaded::within_samples(image, chip, stimulus, self)
+        } else {
+            threaded::across_samples(image, chip, stimulus, self)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a run leaves: counters, answers, digests. Whole numbers, but for what the f64 reference says.
 
-use crate::chip::ChipCounters;
+use crate::chip::{ChipCounters, LostCopy};
 use crate::digest::{Digest, Hasher};
 
 /// A spike of the raster.
@@ -40,6 +40,8 @@ pub struct Recording {
     pub samples_asked: usize,
     /// Ticks of each sample.
     pub ticks_per_sample: u32,
+    /// Copies that can never arrive, because a dead link is on their way.
+    pub lost: Vec<LostCopy>,
     /// Packets written to the trace, if one was asked for.
     pub trace_records: Option<u64>,
 }

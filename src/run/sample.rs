@@ -3,7 +3,7 @@
 use super::recording::{Digests, Recording, SampleResult, append_spike, first_largest};
 use super::trace::{TraceWriter, append_record};
 use super::{Stimulus, stopped};
-use crate::chip::{Chip, ChipCounters, ChipImage, Readout, TickSpikes};
+use crate::chip::{Chip, ChipCounters, ChipImage, LostCopy, Readout, TickSpikes};
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::network::{Oracle, OracleResult};
@@ -167,7 +167,13 @@ impl Merger {
         self.digests.state(finished.state);
     }
 
-    pub(super) fn finish(self, counters: ChipCounters, stimulus: &Stimulus) -> Result<Recording, Error> {
+    /// Ends the merging; `lost` are the copies the chip can never deliver.
+    pub(super) fn finish(
+        self,
+        counters: ChipCounters,
+        lost: Vec<LostCopy>,
+        stimulus: &Stimulus,
+    ) -> Result<Recording, Error> {
         let (spike_digest, digest) = self.digests.finish(&counters);
         Ok(Recording {
             counters,
@@ -179,6 +185,7 @@ impl Merger {
             digest,
             samples_asked: stimulus.len(),
             ticks_per_sample: stimulus.ticks(),
+            lost,
             trace_records: self.trace.map(TraceWriter::finish).transpose()?,
         })
     }

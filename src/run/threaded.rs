@@ -2,21 +2,21 @@
 
 use super::recording::Recording;
 use super::sample::{Finished, Merger, Setting, Tick, run_sample};
-use super::{RunOptions, Stimulus, stopped};
+use super::{Runner, Stimulus, stopped};
 use crate::chip::{Chip, ChipCounters, ChipImage, CoreBlock};
 use crate::error::Error;
 use crossbeam::channel;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-fn setting<'a>(image: &'a ChipImage, stimulus: &'a Stimulus, options: &RunOptions<'a>) -> Setting<'a> {
+fn setting<'a>(image: &'a ChipImage, stimulus: &'a Stimulus, runner: &Runner<'a>) -> Setting<'a> {
     Setting {
         image,
         stimulus,
-        reference: options.reference,
-        keep_records: options.trace.is_some(),
-        stop: options.stop,
-        progress: options.progress,
+        reference: runner.reference,
+        keep_records: runner.trace.is_some(),
+        stop: runner.stop,
+        progress: runner.progress,
     }
 }
 
@@ -25,10 +25,10 @@ pub(super) fn within_samples(
     image: &ChipImage,
     mut chip: Chip,
     stimulus: &Stimulus,
-    options: RunOptions<'_>,
+    runner: Runner<'_>,
 ) -> Result<Recording, Error> {
-    let setting = setting(image, stimulus, &options);
-    let mut merger = Merger::new(image, options.reference.is_some(), options.trace);
+    let setting = setting(image, stimulus, &runner);
+    let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace);
     let mut run_all = |tick: &mut Tick<'_>| -> Result<(), Error> {
         for sample in 0..stimulus.len() {
             let drain = &mut |spikes: &mut Vec<u8>, packets: &mut Vec<u8>| merger.drain(spikes, packets);
@@ -39,13 +39,13 @@ pub(super) fn within_samples(
         }
         Ok(())
     };
-    if options.threads <= 1 {
+    if runner.threads <= 1 {
         run_all(&mut |chip, inputs, keep, out| chip.tick(inputs, keep, out))?;
     } else {
         let (jobs, job) = channel::unbounded::<(usize, CoreBlock)>();
         let (results, result) = channel::unbounded::<(usize, CoreBlock)>();
         crossbeam::thread::scope(|scope| {
-            for _ in 1..options.threads {
+            for _ in 1..runner.threads {
                 let (job, results) = (job.clone(), results.clone());
                 scope.spawn(move |_| {
                     for (index, mut block) in job {
@@ -77,8 +77,7 @@ pub(super) fn within_samples(
         })
         .expect("invariant: workers do not panic")?;
     }
-    let counters = chip.counters();
-    merger.finish(counters, stimulus)
+    merger.finish(chip.counters(), chip.interface().lost_copies().to_vec(), stimulus)
 }
 
 /// What a worker hands back for a sample.
@@ -94,15 +93,16 @@ pub(super) fn across_samples(
     image: &ChipImage,
     chip: Chip,
     stimulus: &Stimulus,
-    options: RunOptions<'_>,
+    runner: Runner<'_>,
 ) -> Result<Recording, Error> {
-    let setting = setting(image, stimulus, &options);
-    let mut merger = Merger::new(image, options.reference.is_some(), options.trace);
+    let setting = setting(image, stimulus, &runner);
+    let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace);
     let next = AtomicUsize::new(0);
-    let workers = options.threads.min(stimulus.len());
+    let workers = runner.threads.min(stimulus.len());
     // A bounded queue keeps a fast worker from piling up results; every worker can always hand one over.
     let (parcels, parcel) = channel::bounded::<Parcel>(2 * workers);
     let (setting, next) = (&setting, &next);
+    let lost = chip.interface().lost_copies().to_vec();
     let (merged, counters) = crossbeam::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
             .map(|_| {
@@ -156,5 +156,5 @@ pub(super) fn across_samples(
     })
     .expect("invariant: workers do not panic");
     merged?;
-    merger.finish(counters, stimulus)
+    merger.finish(counters, lost, stimulus)
 }

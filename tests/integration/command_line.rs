@@ -264,7 +264,7 @@ fn presets_templates_completions_and_help_print() {
         expect(&[verb, "--help"], 0);
     }
     let folder = Folder::new();
-    for (template, size) in [("random", "300"), ("random", "7"), ("images", "10"), ("spikes", "10")] {
+    for (template, size) in [("random", "3000"), ("random", "7"), ("images", "10"), ("spikes", "10")] {
         let target = folder.path(&format!("{template}{size}"));
         let fan_in = if size == "7" { "3" } else { "20" };
         expect(&["new", template, &target, "--neurons", size, "--fan-in", fan_in], 0);
@@ -275,6 +275,27 @@ fn presets_templates_completions_and_help_print() {
         }
         expect(&["new", template, &target, "--neurons", size, "--fan-in", fan_in], 2);
     }
+}
+
+#[test]
+fn a_large_network_on_a_small_chip_is_told_so() {
+    let folder = Folder::new();
+    let target = folder.path("big");
+    expect(&["new", "random", &target, "--neurons", "100000", "--fan-in", "80"], 0);
+    let text = std::fs::read_to_string(folder.0.join("big/run.toml")).unwrap();
+    let mesh = text.lines().find(|line| line.starts_with("mesh = ")).unwrap();
+    let config = folder.write("big/small.toml", text.replace(mesh, "mesh = [8, 8]"));
+    let (_, err) = expect(&["map", &config], 4);
+    for part in [
+        "limit `cores a chip`: 64, needed:",
+        "too many",
+        "input axons a core",
+        "core 64: population `neurons`, neuron",
+    ] {
+        assert!(err.contains(part), "{part} in\n{err}");
+    }
+    // The remedy is the mesh that the template chose, where it does fit.
+    assert!(err.contains(&format!("set {mesh}")), "{mesh} in\n{err}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use spikemesh::mapper::{MapOptions, Mapping, map};
 use spikemesh::network::{
     Conventions, Integrator, Network, NetworkBuilder, NeuronParameters, Oracle, Parameter, Reset,
 };
-use spikemesh::run::{Recording, RunOptions, Stimulus};
+use spikemesh::run::{Recording, Runner, Stimulus};
 use spikemesh_router::Level;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -102,8 +102,9 @@ pub(crate) fn run_image(
     reference: Option<&Oracle>,
 ) -> Recording {
     let stop = AtomicBool::new(false);
-    let options = RunOptions { threads, level, reference, trace: None, stop: &stop, progress: &|_, _| {} };
-    spikemesh::run::run(&mapping.image, stimulus, options).unwrap()
+    Runner { threads, level, reference, trace: None, stop: &stop, progress: &|_, _| {} }
+        .run(&mapping.image, stimulus)
+        .unwrap()
 }
 
 pub(crate) const EULER: Conventions =

@@ -60,11 +60,11 @@ impl Forks {
             let source = routes.source(route);
             let mut nodes: Vec<Vec<Output>> = vec![Vec::new(); links.len() + 1];
             for (i, step) in links.iter().enumerate() {
-                nodes[step.parent.map_or(0, |p| p as usize + 1)].push(Output::Link(i as u32));
+                nodes[step.parent().map_or(0, |p| p as usize + 1)].push(Output::Link(i as u32));
             }
             for (i, leg) in legs.iter().enumerate() {
                 if leg.lost.is_none() && leg.destination != source {
-                    nodes[leg.via.map_or(0, |p| p as usize + 1)].push(Output::Leg(i as u32));
+                    nodes[leg.via().map_or(0, |p| p as usize + 1)].push(Output::Leg(i as u32));
                 }
             }
             for outputs in nodes {

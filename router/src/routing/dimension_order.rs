@@ -5,8 +5,8 @@
 //! cycle. With several destinations each router forks where their dimension-order paths part, which yields the
 //! XY multicast tree; its links are a union of unicast paths, so the same order of channels holds.
 
-use super::{Alternative, Branch, Candidates, ChannelSet, OutputPort, RouteState, Routing};
-use crate::topology::{Direction, EndpointId, LinkId, RouterId, Topology};
+use super::{Alternative, Candidates, ChannelSet, OutputPort, RouteState, Routing};
+use crate::topology::{Coord, Direction, EndpointId, LinkId, RouterId, Topology};
 
 /// XY or YX routing.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,9 @@ impl DimensionOrder {
         Self { x_first: false }
     }
 
-    /// Direction of the next step; `None` at the destination's router.
-    fn step(self, topology: &Topology, here: RouterId, to: EndpointId) -> Option<Direction> {
-        let (a, b) = (topology.coord(here), topology.endpoint_coord(to));
+    /// Direction of the next step from `a` to `b`; `None` where they are the same.
+    #[inline]
+    fn step(self, a: Coord, b: Coord) -> Option<Direction> {
         let x = match b.x.cmp(&a.x) {
             std::cmp::Ordering::Greater => Some(Direction::East),
             std::cmp::Ordering::Less => Some(Direction::West),
@@ -60,20 +60,28 @@ impl Routing for DimensionOrder {
         topology: &Topology,
         here: RouterId,
         _from: Option<LinkId>,
-        destinations: &[EndpointId],
+        destinations: &mut [EndpointId],
         state: RouteState,
         candidates: &mut Candidates,
     ) {
-        candidates.branches.clear();
-        // Index 4 collects what has arrived; the order of branches is fixed: east, west, north, south, eject.
-        let mut parts: [Vec<EndpointId>; 5] = Default::default();
-        for &to in destinations {
-            parts[self.step(topology, here, to).map_or(4, |d| d as usize)].push(to);
-        }
-        for (slot, destinations) in parts.into_iter().enumerate() {
-            if destinations.is_empty() {
-                continue;
+        candidates.clear();
+        let at = topology.coord(here);
+        // Slot 4 collects what has arrived; the order of branches is fixed: east, west, north, south, eject.
+        let slot = |to: EndpointId| self.step(at, topology.endpoint_coord(to)).map_or(4, |d| d as usize);
+        let mut counts = [0usize; 5];
+        destinations.iter().for_each(|&to| counts[slot(to)] += 1);
+        if counts.iter().filter(|count| **count > 0).count() > 1 {
+            let mut next = [0; 5];
+            (1..5).for_each(|i| next[i] = next[i - 1] + counts[i - 1]);
+            candidates.scratch.clear();
+            candidates.scratch.extend_from_slice(destinations);
+            for &to in &candidates.scratch {
+                let place = &mut next[slot(to)];
+                destinations[*place] = to;
+                *place += 1;
             }
+        }
+        for (slot, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
             let port = match Direction::ALL.get(slot) {
                 // A step towards a router inside the mesh always has a link.
                 Some(&direction) => match topology.link_from(here, direction) {
@@ -82,10 +90,7 @@ impl Routing for DimensionOrder {
                 },
                 None => OutputPort::Eject,
             };
-            candidates.branches.push(Branch {
-                destinations,
-                alternatives: vec![Alternative { port, channels: ChannelSet(1), next: state }],
-            });
+            candidates.push(count, &[Alternative { port, channels: ChannelSet(1), next: state }]);
         }
     }
 }

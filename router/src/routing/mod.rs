@@ -37,20 +37,42 @@ pub struct Alternative {
     pub next: RouteState,
 }
 
-/// A part of the destinations that travels on together; several branches are a multicast fork.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Branch {
-    /// Destinations served, in the order given.
-    pub destinations: Vec<EndpointId>,
-    /// The ways it may take; more than one means the routing is adaptive here.
-    pub alternatives: Vec<Alternative>,
-}
-
-/// The answer of a routing function: every branch must be taken, each by one of its alternatives.
+/// The answer of a routing function: branches that must all be taken, each by one of its alternatives; several are a
+/// multicast fork. A branch serves the next few of the destinations, which the function puts in that order.
+///
+/// Kept flat and reused, because a route through a large mesh asks at every router.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
-    /// The branches.
-    pub branches: Vec<Branch>,
+    /// (destinations served, alternatives) of each branch.
+    branches: Vec<(usize, usize)>,
+    alternatives: Vec<Alternative>,
+    /// For routing functions that sort destinations; its content means nothing between calls.
+    pub(crate) scratch: Vec<EndpointId>,
+}
+
+impl Candidates {
+    /// Forgets all branches.
+    pub fn clear(&mut self) {
+        self.branches.clear();
+        self.alternatives.clear();
+    }
+
+    /// Adds a branch for the next `destinations` destinations. More than one alternative means the routing is
+    /// adaptive here.
+    pub fn push(&mut self, destinations: usize, alternatives: &[Alternative]) {
+        self.branches.push((destinations, alternatives.len()));
+        self.alternatives.extend_from_slice(alternatives);
+    }
+
+    /// (Destinations served, alternatives) of each branch.
+    pub fn branches(&self) -> impl Iterator<Item = (usize, &[Alternative])> {
+        let mut rest = &self.alternatives[..];
+        self.branches.iter().map(move |&(destinations, count)| {
+            let (own, after) = rest.split_at(count);
+            rest = after;
+            (destinations, own)
+        })
+    }
 }
 
 /// A routing function: which ways are legal, whatever the load.
@@ -67,13 +89,14 @@ pub trait Routing: Send + Sync {
         destinations: &[EndpointId],
         draw: u64,
     ) -> RouteState;
-    /// Writes the legal ways on from `here` into `candidates` (cleared first).
+    /// Writes the legal ways on from `here` into `candidates` (cleared first), and sorts `destinations` so that those of
+    /// one branch follow each other in the branches' order.
     fn legal(
         &self,
         topology: &Topology,
         here: RouterId,
         from: Option<LinkId>,
-        destinations: &[EndpointId],
+        destinations: &mut [EndpointId],
         state: RouteState,
         candidates: &mut Candidates,
     );
