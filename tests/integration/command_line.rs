@@ -75,6 +75,7 @@ fn default_folders_count_up() {
 }
 
 /// Each error says what, where and what to do, with the right exit code.
+#[cfg(feature = "nir")]
 #[test]
 fn wrong_input_is_a_clear_error() {
     let folder = Folder::new();
@@ -139,17 +140,14 @@ fn wrong_input_is_a_clear_error() {
         4,
         &["limit `cores a chip`: 4, needed: 16, 12 too many", "set mesh = [4, 4]", "core 4"],
     );
-    #[cfg(feature = "nir")]
-    {
-        let good = std::fs::read(root().join("examples/digits/digits.nir")).unwrap();
-        let nir = |name: &str, bytes: &[u8]| {
-            let path = folder.write(name, bytes);
-            let own = format!("{:?}", root().join("examples/digits/digits.nir"));
-            case(&format!("{name}.toml"), digits.replace(&own, &format!("{path:?}")))
-        };
-        run(&nir("truncated.nir", &good[..good.len() / 2]), 3, &["truncated.nir", "truncated or"]);
-        run(&nir("text.nir", b"hello"), 3, &["text.nir", "not an HDF5 file"]);
-    }
+    let good = std::fs::read(root().join("examples/digits/digits.nir")).unwrap();
+    let nir = |name: &str, bytes: &[u8]| {
+        let path = folder.write(name, bytes);
+        let own = format!("{:?}", root().join("examples/digits/digits.nir"));
+        case(&format!("{name}.toml"), digits.replace(&own, &format!("{path:?}")))
+    };
+    run(&nir("truncated.nir", &good[..good.len() / 2]), 3, &["truncated.nir", "truncated or"]);
+    run(&nir("text.nir", b"hello"), 3, &["text.nir", "not an HDF5 file"]);
     for arguments in
         [&["run"][..], &["fly"], &["run", "x.toml", "--threads", "0"], &["run", "x.toml", "--level", "flit"]]
     {

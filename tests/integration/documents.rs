@@ -24,6 +24,7 @@ fn commands(text: &str) -> Vec<String> {
 
 /// Every command in README.md runs. Commands of the program run with the binary under test; those that build, test or
 /// need data that is not in the tree are listed here, with where they are run instead.
+#[cfg(feature = "nir")]
 #[test]
 fn readme_commands_run() {
     let readme = read("README.md");

@@ -33,14 +33,8 @@ impl Crossbar {
         weights: [Vec<i32>; TYPES],
         rows: impl IntoIterator<Item = (u8, u8, BitVec<u64, Lsb0>)>,
     ) -> Result<Self, SynapseError> {
-        let range = |what, value: usize, most: usize| SynapseError::Range {
-            what,
-            value: value as i64,
-            least: 0,
-            most: most as i64,
-        };
         if let Some(table) = weights.iter().find(|table| table.len() != neurons as usize) {
-            return Err(range("the length of a weight table", table.len(), neurons as usize));
+            return Err(SynapseError::beyond("the length of a weight table", table.len(), neurons as usize));
         }
         let mut crossbar = Crossbar {
             neurons,
@@ -52,13 +46,13 @@ impl Crossbar {
         };
         for (axon_type, delay, row) in rows {
             if usize::from(axon_type) >= TYPES {
-                return Err(range("an axon type", usize::from(axon_type), TYPES - 1));
+                return Err(SynapseError::beyond("an axon type", usize::from(axon_type), TYPES - 1));
             }
             if delay > DELAY_MOST {
-                return Err(range("a delay", usize::from(delay), usize::from(DELAY_MOST)));
+                return Err(SynapseError::beyond("a delay", usize::from(delay), usize::from(DELAY_MOST)));
             }
             if row.len() != neurons as usize {
-                return Err(range("the length of a row", row.len(), neurons as usize));
+                return Err(SynapseError::beyond("the length of a row", row.len(), neurons as usize));
             }
             crossbar.axon_types.push(axon_type);
             crossbar.delays.push(delay);
@@ -75,12 +69,6 @@ impl Crossbar {
     /// # Errors
     /// The first broken promise.
     pub(crate) fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
-        let broken = |what, value: usize, most: usize| SynapseError::Range {
-            what,
-            value: value as i64,
-            least: 0,
-            most: most as i64,
-        };
         let (axons, words) = (self.axon_types.len(), neurons.div_ceil(64));
         for (what, value, wanted) in [
             ("the number of neurons of the store", self.neurons as usize, neurons),
@@ -90,14 +78,14 @@ impl Crossbar {
             ("the number of weights", self.weights.len(), TYPES * neurons),
         ] {
             if value != wanted {
-                return Err(broken(what, value, wanted));
+                return Err(SynapseError::beyond(what, value, wanted));
             }
         }
         if let Some(&bad) = self.axon_types.iter().find(|t| usize::from(**t) >= TYPES) {
-            return Err(broken("an axon type", usize::from(bad), TYPES - 1));
+            return Err(SynapseError::beyond("an axon type", usize::from(bad), TYPES - 1));
         }
         if let Some(&bad) = self.delays.iter().find(|d| **d > DELAY_MOST) {
-            return Err(broken("a delay", usize::from(bad), usize::from(DELAY_MOST)));
+            return Err(SynapseError::beyond("a delay", usize::from(bad), usize::from(DELAY_MOST)));
         }
         for axon in 0..axons {
             let mut last = None;

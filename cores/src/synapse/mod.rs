@@ -57,6 +57,13 @@ pub enum SynapseError {
     NoShift,
 }
 
+impl SynapseError {
+    /// A count or number that is not 0 to `most`.
+    fn beyond(what: &'static str, value: usize, most: usize) -> Self {
+        SynapseError::Range { what, value: value as i64, least: 0, most: most as i64 }
+    }
+}
+
 /// Rows of synapses by axon.
 pub trait SynapseStore {
     /// Number of axons.

@@ -44,28 +44,34 @@ impl SparseRows {
     /// # Errors
     /// The first broken promise.
     pub(crate) fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
-        let broken = |what, value: usize, most: usize| SynapseError::Range {
-            what,
-            value: value as i64,
-            least: 0,
-            most: most as i64,
-        };
         if self.neurons as usize != neurons {
-            return Err(broken("the number of neurons of the store", self.neurons as usize, neurons));
+            return Err(SynapseError::beyond(
+                "the number of neurons of the store",
+                self.neurons as usize,
+                neurons,
+            ));
         }
         if self.max_delay > u32::from(DELAY_MOST) {
-            return Err(broken("the longest delay", self.max_delay as usize, usize::from(DELAY_MOST)));
+            return Err(SynapseError::beyond(
+                "the longest delay",
+                self.max_delay as usize,
+                usize::from(DELAY_MOST),
+            ));
         }
         if self.offsets.len() != self.shifts.len() + 1 || self.offsets.first() != Some(&0) {
-            return Err(broken("the number of row offsets", self.offsets.len(), self.shifts.len() + 1));
+            return Err(SynapseError::beyond(
+                "the number of row offsets",
+                self.offsets.len(),
+                self.shifts.len() + 1,
+            ));
         }
         if self.offsets.windows(2).any(|w| w[0] > w[1])
             || self.offsets.last() != Some(&(self.words.len() as u32))
         {
-            return Err(broken("the last row offset", 0, self.words.len()));
+            return Err(SynapseError::beyond("the last row offset", 0, self.words.len()));
         }
         if let Some(&shift) = self.shifts.iter().find(|s| **s > SHIFT_MOST) {
-            return Err(broken("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
+            return Err(SynapseError::beyond("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
         }
         for &word in &self.words {
             let synapse = unpack(word, 0);
@@ -73,7 +79,11 @@ impl SparseRows {
                 return Err(SynapseError::Target { target: synapse.target.0, neurons: self.neurons });
             }
             if u32::from(synapse.delay) > self.max_delay {
-                return Err(broken("a delay", usize::from(synapse.delay), self.max_delay as usize));
+                return Err(SynapseError::beyond(
+                    "a delay",
+                    usize::from(synapse.delay),
+                    self.max_delay as usize,
+                ));
             }
         }
         Ok(())
