@@ -4,11 +4,12 @@
 use super::Report;
 use super::text::{grouped, si};
 use crate::energy::joules;
+use crate::run::RASTER_MOST;
 use spikemesh_router::{Coord, Direction};
 use std::fmt::Write;
 
-/// Routers on a side up to which single links are drawn; larger meshes show routers alone.
-const LINKS_DRAWN: u16 = 40;
+/// Routers on a side up to which single links are drawn; larger meshes show what leaves each router.
+const LINKS_DRAWN: u16 = 64;
 /// Bars of the latency histogram.
 const LATENCY_BARS: usize = 40;
 
@@ -20,7 +21,7 @@ main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.5rem;margin:.5rem
 p{margin:.3rem 0;color:var(--soft)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;margin:1rem 0}\
 .tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .7rem}.tile b{display:block;font-size:1.2rem;overflow-wrap:anywhere}\
 .tile span{color:var(--soft);font-size:.85rem}svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:11px system-ui,sans-serif}\
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
+svg.bar{width:7rem}@media(max-width:40rem){svg.wide text{font-size:22px}svg.bar{width:3.5rem}th,td{padding:.25rem .3rem!important}}.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
 th:first-child,td:first-child{text-align:left}td.note{white-space:normal;text-align:left;min-width:14rem;color:var(--soft)}code{font-size:.8rem;overflow-wrap:anywhere}.warn{color:var(--orange);font-weight:600}";
 
 /// Text safe inside HTML.
@@ -40,18 +41,8 @@ pub fn page(report: &Report<'_>) -> String {
         escape(&subtitle(report))
     );
     tiles(&mut out, report);
-    section(
-        &mut out,
-        "Where the traffic is",
-        "Squares are routers, shaded by the synaptic operations of their cores; bars between them are links, one for each direction, shaded by packets. Darker is more.",
-        &mesh(report),
-    );
-    section(
-        &mut out,
-        "Spikes of the first sample",
-        "One dot a spike; neurons upward, populations apart.",
-        &raster(report),
-    );
+    section(&mut out, "Where the traffic is", mesh_note(report), &mesh(report));
+    section(&mut out, "Spikes of the first sample", &raster_note(report), &raster(report));
     section(
         &mut out,
         "Packet latency",
@@ -130,6 +121,16 @@ fn shade(value: u64, most: u64) -> f64 {
     if value == 0 || most == 0 { 0.06 } else { 0.15 + 0.85 * (value as f64 / most as f64) }
 }
 
+fn mesh_note(report: &Report<'_>) -> &'static str {
+    if report.topology.width().max(report.topology.height()) <= LINKS_DRAWN {
+        "Squares are routers, shaded by the synaptic operations of their cores; bars between them are links, one for \
+         each direction, shaded by packets. Darker is more."
+    } else {
+        "Squares are routers, shaded by the synaptic operations of their cores; the small squares in them are shaded by \
+         the packets on the busiest link that leaves them. Darker is more."
+    }
+}
+
 fn mesh(report: &Report<'_>) -> String {
     let topology = report.topology;
     let (w, h) = (topology.width(), topology.height());
@@ -180,6 +181,23 @@ fn mesh(report: &Report<'_>) -> String {
                 grouped(packets)
             );
         }
+    } else {
+        let mut busiest = vec![0u64; topology.router_count()];
+        for (link, counted) in topology.links().iter().zip(&counters.noc.links) {
+            let most = &mut busiest[link.from.index()];
+            *most = counted.packets.max(*most);
+        }
+        for (i, packets) in busiest.into_iter().enumerate() {
+            let (x, y) = place(topology.coord(spikemesh_router::RouterId(i as u32)));
+            let _ = write!(
+                out,
+                "<rect x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" fill=\"var(--orange)\" fill-opacity=\"{:.3}\"><title>{} packets on its busiest link</title></rect>",
+                x + 6.0,
+                y + 6.0,
+                shade(packets, most_packets),
+                grouped(packets)
+            );
+        }
     }
     for (name, arrow) in [(crate::chip::INPUT_PORT, "in"), (crate::chip::OUTPUT_PORT, "out")] {
         if let Some(port) = topology.port(name) {
@@ -193,6 +211,18 @@ fn mesh(report: &Report<'_>) -> String {
     out
 }
 
+fn raster_note(report: &Report<'_>) -> String {
+    let recording = report.recording;
+    let mut note = String::from("One dot a spike; neurons upward, populations apart.");
+    if recording.raster_stride > 1 {
+        let _ = write!(note, " Shown is one neuron in {}.", recording.raster_stride);
+    }
+    if recording.raster.len() >= RASTER_MOST {
+        let _ = write!(note, " Only the first {RASTER_MOST} spikes are shown.");
+    }
+    note
+}
+
 fn raster(report: &Report<'_>) -> String {
     let network = &report.image.network;
     let total: u64 = network.populations.iter().map(|p| u64::from(p.size)).sum();
@@ -203,7 +233,9 @@ fn raster(report: &Report<'_>) -> String {
     let (width, height, left) = (720.0, 320.0, 90.0);
     let x = |tick: u32| left + (width - left - 10.0) * (f64::from(tick) + 0.5) / ticks;
     let y = |neuron: f64| height - 20.0 - (height - 30.0) * neuron / total as f64;
-    let mut out = format!("<svg role=\"img\" aria-label=\"spike raster\" viewBox=\"0 0 {width} {height}\">");
+    let mut out = format!(
+        "<svg class=\"wide\" role=\"img\" aria-label=\"spike raster\" viewBox=\"0 0 {width} {height}\">"
+    );
     for population in &network.populations {
         let (low, high) = (f64::from(population.first), f64::from(population.first + population.size));
         let _ = write!(
@@ -241,8 +273,9 @@ fn latency(report: &Report<'_>) -> String {
     let most = bars.iter().copied().max().unwrap_or(1).max(1);
     let (width, height) = (720.0, 200.0);
     let step = (width - 20.0) / LATENCY_BARS as f64;
-    let mut out =
-        format!("<svg role=\"img\" aria-label=\"latency histogram\" viewBox=\"0 0 {width} {height}\">");
+    let mut out = format!(
+        "<svg class=\"wide\" role=\"img\" aria-label=\"latency histogram\" viewBox=\"0 0 {width} {height}\">"
+    );
     for (i, &count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
         let tall = ((height - 40.0) * count as f64 / most as f64).max(1.0);
         let edge = |i: usize| si((low + (high - low) * i as f64 / LATENCY_BARS as f64).exp() * 1e-12, "s");
@@ -287,7 +320,7 @@ fn energy(report: &Report<'_>) -> String {
                 si(joules(aj), "J"),
                 format!("{:.2} %", 100.0 * aj as f64 / total),
                 format!(
-                    "<svg viewBox=\"0 0 100 12\" style=\"width:7rem\" aria-hidden=\"true\"><rect width=\"{:.2}\" height=\"12\" fill=\"var(--orange)\"/></svg>",
+                    "<svg viewBox=\"0 0 100 12\" class=\"bar\" aria-hidden=\"true\"><rect width=\"{:.2}\" height=\"12\" fill=\"var(--orange)\"/></svg>",
                     (100.0 * aj as f64 / most).max(0.3)
                 ),
             ),

@@ -19,6 +19,7 @@ mod threaded;
 mod trace;
 
 pub use recording::{RasterSpike, Recording, SampleResult};
+pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};
 

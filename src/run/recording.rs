@@ -32,6 +32,8 @@ pub struct Recording {
     pub reference_spikes: Option<Vec<u64>>,
     /// Spikes of the first sample as (tick, network neuron), up to a bound, for the raster.
     pub raster: Vec<RasterSpike>,
+    /// One neuron in so many is in the raster.
+    pub raster_stride: u32,
     /// SHA-256 over (sample u32, tick u64, neuron u32, payload i32) of every spike, inputs included, ascending.
     pub spike_digest: Digest,
     /// SHA-256 over the spike digest, the state after every sample, and all counters.

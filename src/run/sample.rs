@@ -9,8 +9,14 @@ use crate::error::Error;
 use crate::network::{Oracle, OracleResult};
 use std::sync::atomic::AtomicBool;
 
-/// Spikes kept for the raster.
-const RASTER_MOST: usize = 20_000;
+/// Spikes kept for the raster, and neurons it shows at the most.
+pub const RASTER_MOST: usize = 20_000;
+const RASTER_NEURONS: u32 = 1_000;
+
+/// One neuron in so many is in the raster.
+fn raster_stride(image: &ChipImage) -> u32 {
+    image.network.populations.iter().map(|p| p.size).sum::<u32>().div_ceil(RASTER_NEURONS).max(1)
+}
 
 /// What all samples have in common.
 pub(super) struct Setting<'a> {
@@ -53,6 +59,7 @@ pub(super) fn run_sample(
     let mut outputs = vec![0i64; network.outputs.len()];
     let mut counts = vec![0u64; network.populations.len()];
     let mut raster = Vec::new();
+    let stride = raster_stride(setting.image);
     for (t, inputs) in train.iter().enumerate() {
         if stopped(setting.stop) {
             return Ok(None);
@@ -66,7 +73,7 @@ pub(super) fn run_sample(
                 population += 1;
             }
             counts[population] += 1;
-            if sample == 0 && raster.len() < RASTER_MOST {
+            if sample == 0 && neuron % stride == 0 && raster.len() < RASTER_MOST {
                 raster.push((t as u32, neuron));
             }
         }
@@ -127,6 +134,7 @@ pub(super) struct Merger {
     population_spikes: Vec<u64>,
     reference_spikes: Option<Vec<u64>>,
     raster: Vec<(u32, u32)>,
+    raster_stride: u32,
     trace: Option<TraceWriter>,
 }
 
@@ -139,6 +147,7 @@ impl Merger {
             population_spikes: vec![0; populations],
             reference_spikes: reference.then(|| vec![0; populations]),
             raster: Vec::new(),
+            raster_stride: raster_stride(image),
             trace,
         }
     }
@@ -181,6 +190,7 @@ impl Merger {
             population_spikes: self.population_spikes,
             reference_spikes: self.reference_spikes,
             raster: self.raster,
+            raster_stride: self.raster_stride,
             spike_digest,
             digest,
             samples_asked: stimulus.len(),
