@@ -41,8 +41,8 @@ pub struct RunConfig {
     pub level: Level,
     /// Whether the f64 reference runs beside the chip.
     pub reference: bool,
-    /// Folder that relative paths are taken from.
-    pub folder: PathBuf,
+    /// Folder that the path of a price table is taken from: that of the file which names it.
+    pub prices_folder: PathBuf,
 }
 
 impl RunConfig {
@@ -69,7 +69,7 @@ impl RunConfig {
             let name = root.text("name").unwrap_or_else(|| default_name.to_owned());
             let network = read_network(&root.table("network"), folder);
             let conventions = read_conventions(&root.table("conventions"));
-            let (chip, map) = read_chip(&root.table("chip"), folder);
+            let (chip, map, prices_folder) = read_chip(&root.table("chip"), folder);
             let run = root.table("run");
             let ticks = run.required_whole("ticks", 1, 10_000_000) as u32;
             let seed = run.whole("seed", 0, i64::MAX).unwrap_or(1) as u64;
@@ -88,7 +88,7 @@ impl RunConfig {
                 seed,
                 level,
                 reference,
-                folder: folder.to_owned(),
+                prices_folder,
             })
         };
         document.finish()?;
@@ -125,17 +125,29 @@ fn read_conventions(table: &Table<'_>) -> Conventions {
     let resets = [("zero", Reset::Zero), ("subtract", Reset::Subtract)];
     let integrators = [("euler", Integrator::Euler), ("exponential", Integrator::Exponential)];
     Conventions {
-        dt_s: table.required_positive("dt_ms") / 1000.0,
+        dt_s: read_dt_ms(table) / 1000.0,
         reset: table.required_choice("reset", &resets).unwrap_or(Reset::Zero),
         integrator: table.required_choice("integrator", &integrators).unwrap_or(Integrator::Euler),
     }
 }
 
-fn read_chip(table: &Table<'_>, folder: &Path) -> (Option<ChipSpec>, MapOptions) {
+/// The length of a tick: a nanosecond to a thousand seconds.
+fn read_dt_ms(table: &Table<'_>) -> f64 {
+    let dt_ms = table.required_positive("dt_ms");
+    if !(1e-6..=1e6).contains(&dt_ms) {
+        table.problem("dt_ms", format!("{dt_ms} is out of range; wanted 0.000001 to 1000000 milliseconds"), "");
+    }
+    dt_ms
+}
+
+fn read_chip(table: &Table<'_>, folder: &Path) -> (Option<ChipSpec>, MapOptions, PathBuf) {
     let map = MapOptions {
         neurons_per_core: table.whole("neurons_per_core", 1, 1 << 17).map(|n| n as u32),
         placement: table.choice("placement", placers()).unwrap_or(Placement::Hilbert),
     };
+    // A chip file names its own prices, unless the configuration does.
+    let own_folder = table.text("file").and_then(|file| folder.join(file).parent().map(Path::to_owned));
+    let prices_folder = own_folder.filter(|_| !table.has("prices")).unwrap_or_else(|| folder.to_owned());
     let loaded = match (table.text("preset"), table.text("file")) {
         (Some(preset), None) => ChipSpec::preset(&preset),
         (None, Some(file)) => ChipSpec::load(&folder.join(file)),
@@ -145,7 +157,7 @@ fn read_chip(table: &Table<'_>, folder: &Path) -> (Option<ChipSpec>, MapOptions)
                 "wanted either `preset` (a name) or `file` (a path)",
                 "see `spikemesh preset list`",
             );
-            return (None, map);
+            return (None, map, PathBuf::new());
         }
     };
     let mut chip = match loaded {
@@ -156,11 +168,11 @@ fn read_chip(table: &Table<'_>, folder: &Path) -> (Option<ChipSpec>, MapOptions)
                 .problems
                 .iter()
                 .for_each(|p| table.problem(key, format!("{} ({})", p.what, p.place), p.hint.clone()));
-            return (None, map);
+            return (None, map, PathBuf::new());
         }
     };
     chip.apply(table);
-    (Some(chip), map)
+    (Some(chip), map, prices_folder)
 }
 
 fn read_coding(table: &Table<'_>) -> Coding {

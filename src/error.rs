@@ -90,7 +90,13 @@ impl Error {
     }
 
     /// A file that cannot be read or written.
+    ///
+    /// Text that is not UTF-8 is invalid content of a file that can be read.
     pub fn file(path: &std::path::Path, verb: &str, cause: &std::io::Error) -> Self {
+        if cause.kind() == std::io::ErrorKind::InvalidData {
+            let what = format!("the file is not text: {cause}");
+            return Self::one(ErrorKind::Invalid, path.display().to_string(), what, "save it as UTF-8");
+        }
         let hint = match cause.kind() {
             std::io::ErrorKind::NotFound => {
                 "check the path; paths in a config file are taken from the folder of that file"

@@ -44,6 +44,7 @@ fn main() {
             decay_v: vec![128; neurons],
             threshold: vec![1 << 22; neurons],
             bias: vec![0; neurons],
+            initial_u: vec![0; neurons],
             refractory: vec![1; neurons],
             v_min: -(1 << 23) + 1,
             v_max: (1 << 23) - 1,

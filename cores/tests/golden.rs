@@ -87,6 +87,7 @@ fn build(case: &Case) -> (Vec<Core>, FanOut) {
             decay_v: block.decay_v.clone(),
             threshold: block.vth.clone(),
             bias: block.bias.clone(),
+            initial_u: vec![0; block.n],
             refractory: block.refract_delay.clone(),
             v_min: block.vmin,
             v_max: block.vmax,

@@ -1,6 +1,7 @@
 //! What a network counts: whole numbers, mergeable in any order.
 
-use crate::route::DropCause;
+use crate::route::{DropCause, Leg};
+use crate::topology::{EndpointId, Topology};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -114,7 +115,7 @@ pub struct NocCounters {
     pub in_flight: u64,
     /// Copies delivered to the endpoint that sent them.
     pub same_endpoint: u64,
-    /// Copies delivered to another endpoint of the sender's router, over no link.
+    /// Copies delivered from a core to another core of the same router, over no link.
     pub same_router: u64,
     /// Delivered copies by number of links crossed.
     pub hops: Vec<u64>,
@@ -168,6 +169,11 @@ impl NocCounters {
         self.dropped.values().sum()
     }
 
+    /// Delivered copies that crossed a link.
+    pub fn delivered_over_links(&self) -> u64 {
+        self.delivered - self.hops.first().copied().unwrap_or(0)
+    }
+
     /// Links crossed, summed over delivered copies.
     pub fn hop_total(&self) -> u64 {
         self.hops.iter().enumerate().map(|(hops, count)| hops as u64 * count).sum()
@@ -191,15 +197,27 @@ impl NocCounters {
         self.hops.iter().rposition(|&count| count > 0).unwrap_or(0) as u64
     }
 
-    pub(crate) fn count_arrival(&mut self, hops: u32, loopback: bool, latency_ps: u64, count: u64) {
+    /// Counts `count` copies of a leg that starts at `source`.
+    pub(crate) fn count_arrival(
+        &mut self,
+        topology: &Topology,
+        source: EndpointId,
+        leg: &Leg,
+        latency_ps: u64,
+        count: u64,
+    ) {
         if count == 0 {
             return;
         }
-        grow(&mut self.hops, hops as usize + 1);
-        self.hops[hops as usize] += count;
+        let hops = leg.hops as usize;
+        grow(&mut self.hops, hops + 1);
+        self.hops[hops] += count;
         self.delivered += count;
-        self.same_endpoint += if loopback { count } else { 0 };
-        self.same_router += if hops == 0 && !loopback { count } else { 0 };
+        if leg.destination == source {
+            self.same_endpoint += count;
+        } else if hops == 0 && source.0.max(leg.destination.0) < topology.core_count() {
+            self.same_router += count;
+        }
         self.latency.record(latency_ps, count);
     }
 }

@@ -217,6 +217,19 @@ fn hotspot_drains() {
     assert!(noc.counters().links.iter().all(|link| link.peak_queue <= 1));
 }
 
+/// A queue of any length is worked off without a call for each of its packets.
+#[test]
+fn long_queues_do_not_overflow_the_stack() {
+    let topology = Arc::new(Topology::mesh(&spec(2, 1, 1, [5000, 0, 0])).unwrap());
+    let request = |to| RouteRequest { source: EndpointId(0), destinations: vec![EndpointId(to)] };
+    let routes = RouteTable::build(&topology, &DimensionOrder::xy(), &FirstLegal, &[request(1)]).unwrap();
+    let mut noc = PacketNoc::new(topology, Arc::new(routes), QueueLimits { packets: 1 << 20 });
+    let injections: Vec<_> =
+        (0..300_000).map(|tag| Injection { at_ps: 0, route: RouteId(0), flits: 1, payload: 1, tag }).collect();
+    let outcome = noc.run_tick(&injections, None, &mut VerdictSink::Ignore);
+    assert_eq!((outcome.in_flight, noc.counters().delivered), (0, 300_000));
+}
+
 #[test]
 fn time_goes_on_over_a_cut() {
     let topology = Arc::new(Topology::mesh(&spec(3, 1, 1, [0, 0, 0])).unwrap());

@@ -56,6 +56,8 @@ pub struct NetworkEntry {
     pub outputs: Vec<u32>,
     /// How results are read.
     pub readout: Readout,
+    /// For probed membranes: the rest of each output in chip units, which the chip's own potential is measured from.
+    pub output_rests: Vec<i64>,
 }
 
 /// Where the spikes of a list of sources go, in flat rows.
@@ -289,6 +291,13 @@ impl ChipImage {
                 );
             }
             first += u64::from(population.size);
+        }
+        let rests = if network.readout == Readout::ProbedMembrane { network.outputs.len() } else { 0 };
+        if network.output_rests.len() != rests {
+            complain(
+                "outputs".into(),
+                format!("{} rests for {rests} probed outputs", network.output_rests.len()),
+            );
         }
         if network.inputs.iter().chain(&network.outputs).any(|n| u64::from(*n) >= total) {
             complain("inputs and outputs".into(), "a neuron is beyond the network".into());

@@ -63,6 +63,8 @@ pub struct ChipCounters {
     pub output_packets: u64,
     /// Time of all ticks, in picoseconds; resets are not in it.
     pub tick_time_ps: u64,
+    /// Time of all resets, in picoseconds; 0 if the chip does not say.
+    pub reset_time_ps: u64,
     /// Longest tick, in picoseconds.
     pub longest_tick_ps: u64,
 }
@@ -82,6 +84,7 @@ impl ChipCounters {
         self.input_packets += other.input_packets;
         self.output_packets += other.output_packets;
         self.tick_time_ps += other.tick_time_ps;
+        self.reset_time_ps += other.reset_time_ps;
         self.longest_tick_ps = self.longest_tick_ps.max(other.longest_tick_ps);
     }
 
@@ -95,7 +98,7 @@ impl ChipCounters {
     /// Every count as a number in a fixed order, for the digest.
     pub fn numbers(&self) -> Vec<u64> {
         let mut out = vec![self.ticks, self.resets, self.input_spikes, self.input_packets, self.output_packets];
-        out.extend([self.tick_time_ps, self.longest_tick_ps]);
+        out.extend([self.tick_time_ps, self.reset_time_ps, self.longest_tick_ps]);
         for (core, c) in &self.cores {
             out.extend([u64::from(*core), c.axon_events, c.synaptic_operations, c.updates_active]);
             out.extend([c.updates_idle, c.spikes, c.wraps, c.bias_wraps, c.clips]);
@@ -151,6 +154,7 @@ struct Tables {
     lost: Vec<LostCopy>,
     timing: super::spec::CoreTiming,
     barrier_ps: u64,
+    reset_ps: u64,
     flits: u16,
 }
 
@@ -276,6 +280,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         lost,
         timing: image.spec.timing.clone(),
         barrier_ps: image.spec.barrier_ps(),
+        reset_ps: image.spec.reset_ps.unwrap_or(0),
         flits: image.spec.packet_flits,
     });
     let mut blocks = Vec::new();
@@ -395,6 +400,7 @@ impl Interface {
 
     pub(super) fn count_reset(&mut self) {
         self.counters.resets += 1;
+        self.counters.reset_time_ps += self.tables.reset_ps;
     }
 
     /// Everything counted since the chip was loaded.

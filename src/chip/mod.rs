@@ -16,8 +16,8 @@ pub use image::{
 pub use interface::{ChipCounters, Interface, LostCopy, PacketRecord, TickSpikes};
 pub(crate) use spec::read_citation;
 pub use spec::{
-    BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, INPUT_PORT, OUTPUT_PORT,
-    Registers, SyncPolicy,
+    BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, INPUT_PORT, MOST_CORES,
+    OUTPUT_PORT, Registers, SyncPolicy,
 };
 
 use crate::error::Error;

@@ -261,17 +261,16 @@ impl ChipSpec {
     pub(crate) fn apply(&mut self, table: &Table<'_>) {
         if let Some((w, h)) = table.whole_pair("mesh", 1, 65_535) {
             (self.width, self.height) = (w as u16, h as u16);
-            if self.cores() > MOST_CORES {
-                table.problem(
-                    "mesh",
-                    format!("{w} x {h} makes {} cores; the most is {MOST_CORES}", self.cores()),
-                    "",
-                );
-                (self.width, self.height) = (1, 1);
-            }
         }
         if let Some(n) = table.whole("cores_per_router", 1, 1024) {
             self.cores_per_router = n as u16;
+        }
+        let too_large = self.cores() > MOST_CORES;
+        if too_large {
+            let key = if table.has("mesh") { "mesh" } else { "cores_per_router" };
+            let (w, h, each, cores) = (self.width, self.height, self.cores_per_router, self.cores());
+            let what = format!("{w} x {h} routers of {each} cores are {cores} cores; the most is {MOST_CORES}");
+            table.problem(key, what, "");
         }
         if let Some(n) = table.whole("queue_packets", 1, 1 << 20) {
             self.queue_packets = n as u32;
@@ -299,6 +298,7 @@ impl ChipSpec {
                 }
             }
         }
+        let mut mesh = if too_large { None } else { self.mesh() };
         for dead in table.tables("dead_links") {
             let from = dead.whole_pair("from", 0, 65_534);
             let direction = dead.required_choice("direction", &edges());
@@ -309,7 +309,7 @@ impl ChipSpec {
                 continue;
             };
             let link = DeadLink { from: Coord { x: x as u16, y: y as u16 }, direction };
-            match self.mesh().map(|mut mesh| mesh.kill_link(link.from, direction)) {
+            match mesh.as_mut().map(|mesh| mesh.kill_link(link.from, direction)) {
                 Some(Err(error)) => dead.problem("from", error.to_string(), "name a link inside the mesh"),
                 _ => self.dead_links.push(link),
             }
@@ -423,6 +423,14 @@ impl ChipSpec {
         if let Some(bad) = times.into_iter().find(|ps| *ps > LONGEST_PS) {
             found.push(format!("a time of {bad} ps; the longest is {LONGEST_PS} ps"));
         }
+        let links = [&self.east_west, &self.north_south].map(|link| link.flit_ps);
+        let slowest = links.into_iter().chain([self.local.flit_ps, self.port.flit_ps]).max().unwrap_or(0);
+        if slowest.saturating_mul(u64::from(self.packet_flits)) > LONGEST_PS {
+            found.push(format!(
+                "a packet of {} flits of {slowest} ps; the longest is {LONGEST_PS} ps",
+                self.packet_flits
+            ));
+        }
         if !(1..=MOST_FLITS).contains(&self.packet_flits) {
             found.push(format!("packets of {} flits; wanted 1 to {MOST_FLITS}", self.packet_flits));
         }
@@ -448,12 +456,12 @@ impl ChipSpec {
     }
 }
 
-/// Longest time of a single event: 17 ms. With it no sum over a tick leaves 64 bits.
+/// Longest time of a single event or packet: 17 ms. With it a tick of 2^29 events stays within 64 bits.
 const LONGEST_PS: u64 = 1 << 34;
 /// Longest packet.
 const MOST_FLITS: u16 = 4096;
 /// Cores of one chip; enough for 64 chips of 4,096.
-const MOST_CORES: u64 = 1 << 18;
+pub const MOST_CORES: u64 = 1 << 18;
 
 const FAN_OUTS: &[(&str, FanOut)] = &[("unicast", FanOut::Unicast), ("multicast", FanOut::Multicast)];
 
@@ -470,7 +478,8 @@ fn read_routing(table: &Table<'_>) -> Option<String> {
 fn read_sync(table: &Table<'_>) -> Option<SyncPolicy> {
     let fixed = table.choice("sync", &[("barrier", false), ("fixed-tick", true)])?;
     Some(if fixed {
-        SyncPolicy::FixedTick { period_ps: table.required_whole("tick_ps", 1, i64::MAX) as u64 }
+        // No length is demanded yet of what is not built yet.
+        SyncPolicy::FixedTick { period_ps: table.whole("tick_ps", 1, i64::MAX).unwrap_or(1) as u64 }
     } else {
         SyncPolicy::Barrier
     })

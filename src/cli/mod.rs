@@ -75,7 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         }
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        say(&error.to_string());
         error.kind.exit_code()
     })
 }
@@ -88,6 +88,12 @@ fn start_log() {
         // A second start, as in tests, is of no consequence.
         let _ = log.with_span_events(FmtSpan::CLOSE).try_init();
     }
+}
+
+/// Writes a line to stderr. If that fails there is nobody left to tell.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Writes to stdout; a closed pipe is no error, the reader has seen enough.

@@ -1,12 +1,12 @@
 //! `spikemesh run`.
 
-use super::{ConfigArgument, load_network, print};
+use super::{ConfigArgument, load_network, print, say};
 use crate::chip::ChipImage;
 use crate::config::RunConfig;
 use crate::energy::EnergyTable;
-use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind};
-use crate::mapper::map;
-use crate::network::Oracle;
+use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};
+use crate::mapper::{Mapping, map};
+use crate::network::{Network, Oracle};
 use crate::report::{Report, cores_csv, json, links_csv, page, summary};
 use crate::run::{Runner, Stimulus, TraceWriter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     /// Folder for the report [default: runs/<name>-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write into an --out folder that is there already
+    /// Write into an --out folder, or over a --trace file, that is there already
     #[arg(long)]
     force: bool,
     /// Network level, instead of the configuration's
@@ -40,8 +40,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Run at most so many samples
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
@@ -49,18 +49,34 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     if let Some(level) = arguments.level.as_deref().and_then(Level::by_name) {
         config.level = level;
     }
-    let out = choose_folder(arguments, &config.name)?;
-    let prices = EnergyTable::load(&config.chip.prices, &config.folder)?;
+    refuse_existing(arguments)?;
+    let prices = EnergyTable::load(&config.chip.prices, &config.prices_folder)?;
     let network = load_network(&config)?;
-    let stimulus =
-        Stimulus::load(&config.stimulus, &network, config.ticks, config.seed)?.limited(arguments.limit);
+    let stimulus = Stimulus::load(&config.stimulus, &network, config.ticks, config.seed)?
+        .limited(arguments.limit.map(|n| n as usize));
     let mapping = map(&network, &config.chip, &config.map)?;
-    let oracle = config.reference.then(|| Oracle::new(&network));
+    let out = OutputFolder::make(arguments, &config.name)?;
+    let code = run_mapped(arguments, &config, &prices, &network, &stimulus, &mapping, &out.path);
+    if code.is_err() {
+        out.take_back();
+    }
+    code
+}
+
+fn run_mapped(
+    arguments: &Arguments,
+    config: &RunConfig,
+    prices: &EnergyTable,
+    network: &Network,
+    stimulus: &Stimulus,
+    mapping: &Mapping,
+    out: &Path,
+) -> Result<u8, Error> {
+    let oracle = config.reference.then(|| Oracle::new(network));
     let trace = arguments.trace.as_deref().map(|path| TraceWriter::create(path, &mapping.image, config.ticks));
-    std::fs::create_dir_all(&out).map_err(|e| Error::file(&out, "create", &e))?;
     let threads = arguments.threads.map_or_else(processors, usize::from);
     let started = std::time::Instant::now();
-    let bar = progress_bar(&stimulus);
+    let bar = progress_bar(stimulus);
     let recording = Runner {
         threads,
         level: config.level,
@@ -69,7 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         stop: stop_on_interrupt()?.as_ref(),
         progress: &|samples, ticks| bar.inc(if stimulus.len() > 1 { samples as u64 } else { ticks }),
     }
-    .run(&mapping.image, &stimulus)?;
+    .run(&mapping.image, stimulus)?;
     bar.finish_and_clear();
     let wall_s = started.elapsed().as_secs_f64();
     let topology = config.chip.topology()?;
@@ -90,7 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     };
     let object =
         serde_json::to_string_pretty(&json(&report)).expect("invariant: a report is valid JSON") + "\n";
-    write_all(&out, &report, &object)?;
+    write_all(out, &report, &object)?;
     if arguments.json {
         print(&object)?;
     } else {
@@ -104,24 +120,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
 fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
     if report.recording.interrupted() {
         let (done, asked) = (report.recording.samples.len(), report.recording.samples_asked);
-        eprintln!("interrupted: {done} of {asked} samples are in the report");
+        say(&format!("interrupted: {done} of {asked} samples are in the report"));
         return Ok(ErrorKind::Interrupted.exit_code());
     }
     let lost = report.recording.counters.noc.dropped_total();
     if lost == 0 {
         return Ok(0);
     }
-    eprintln!("error: {lost} copies of packets were lost on dead links");
+    say(&format!("error: {lost} copies of packets were lost on dead links"));
     for copy in report.recording.lost.iter().take(10) {
-        eprintln!("  where: from endpoint {} to endpoint {}", copy.source, copy.destination);
+        say(&format!("  where: from endpoint {} to endpoint {}", copy.source, copy.destination));
     }
     if report.recording.lost.len() > 10 {
-        eprintln!("  and {} more pairs", report.recording.lost.len() - 10);
+        say(&format!("  and {} more pairs", report.recording.lost.len() - 10));
     }
-    eprintln!(
+    say(&format!(
         "  try:   another routing than {}, or a placement that avoids the dead links",
         image.spec.routing
-    );
+    ));
     Ok(EXIT_LOST_PACKETS)
 }
 
@@ -129,24 +145,59 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The folder to write to: what the user names, or the first free `runs/<name>-<n>`.
-fn choose_folder(arguments: &Arguments, name: &str) -> Result<PathBuf, Error> {
-    match &arguments.out {
-        Some(out) if out.exists() && !arguments.force => Err(Error::one(
-            ErrorKind::Usage,
-            out.display().to_string(),
-            "the folder for the report is there already",
-            "name another one, or add --force to write into it",
-        )),
-        Some(out) => Ok(out.clone()),
-        None => {
-            // A name is a name, not a path.
-            let name: String =
-                name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
-            let folder = |n: u32| Path::new("runs").join(format!("{name}-{n}"));
-            Ok((1..).map(folder).find(|f| !f.exists()).expect("invariant: some number is free"))
+/// A folder for the report that nobody else writes to.
+struct OutputFolder {
+    path: PathBuf,
+    is_new: bool,
+}
+
+impl OutputFolder {
+    /// Makes what the user names, or the first free `runs/<name>-<n>`.
+    fn make(arguments: &Arguments, name: &str) -> Result<Self, Error> {
+        if let Some(out) = &arguments.out {
+            refuse_existing(arguments)?;
+            let is_new = !out.exists();
+            std::fs::create_dir_all(out).map_err(|e| Error::file(out, "make", &e))?;
+            return Ok(Self { path: out.clone(), is_new });
+        }
+        // A name is a name, not a path.
+        let name: String =
+            name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+        let runs = Path::new("runs");
+        std::fs::create_dir_all(runs).map_err(|e| Error::file(runs, "make", &e))?;
+        let mut n = 1u32;
+        loop {
+            let path = runs.join(format!("{name}-{n}"));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path, is_new: true }),
+                // Another run may have taken the number between a look and a step.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
+                Err(e) => return Err(Error::file(&path, "make", &e)),
+            }
         }
     }
+
+    /// Takes back a new folder that is still empty, as after a failure.
+    fn take_back(&self) {
+        if self.is_new {
+            // A folder with something in it stays, and that is right.
+            let _ = std::fs::remove_dir(&self.path);
+        }
+    }
+}
+
+/// What is there already is written over only if the user says so; asked before any work is done.
+fn refuse_existing(arguments: &Arguments) -> Result<(), Error> {
+    let named = [("the folder for the report", &arguments.out), ("the file for the trace", &arguments.trace)];
+    let there = named.iter().filter_map(|(what, path)| path.as_ref().filter(|p| p.exists()).map(|p| (what, p)));
+    let problems: Vec<_> = there
+        .filter(|_| !arguments.force)
+        .map(|(what, path)| {
+            let hint = "name another one, or add --force to write over it";
+            Problem::new(path.display().to_string(), format!("{what} is there already"), hint)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::Usage, problems }) }
 }
 
 fn write_all(out: &Path, report: &Report<'_>, object: &str) -> Result<(), Error> {
@@ -186,6 +237,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Error> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(ErrorKind::Interrupted.exit_code()));
         }
+        say("stopping after the samples under way; once more to stop at once");
     })
     .map_err(|e| Error::one(ErrorKind::Bug, "signal handler", e.to_string(), ""))?;
     Ok(stop)

@@ -17,14 +17,14 @@ pub const CAUSES: &[(&str, &str)] = &[
     ("neuron_update_active", "an update of a neuron with input, bias or state"),
     ("neuron_update_idle", "an update of a neuron with nothing to do"),
     ("same_core_spike", "a packet to the core that sent it"),
-    ("same_router_spike", "a packet to another core on the same router"),
+    ("same_router_spike", "a packet from a core to another core on the same router"),
     ("hop_east_west", "a flit over a horizontal link"),
     ("hop_north_south", "a flit over a vertical link"),
     ("input_packet", "a packet that entered through the input port"),
     ("output_packet", "a packet that left through the output port"),
     ("barrier", "a barrier at the end of a tick"),
     ("reset", "a reset of the chip between samples"),
-    ("static", "leakage and clocks, for as long as the chip ran"),
+    ("static", "leakage and clocks, in ticks and in resets whose time is known"),
 ];
 
 /// 10^-6 attojoules.
@@ -120,7 +120,7 @@ impl EnergyTable {
             "output_packet" => counters.output_packets,
             "barrier" => counters.ticks,
             "reset" => counters.resets,
-            _ => counters.tick_time_ps,
+            _ => counters.tick_time_ps + counters.reset_time_ps,
         };
         let causes = CAUSES.iter().map(|&(cause, meaning)| {
             let (count, price) = (count(cause), &self.prices[cause]);
@@ -243,7 +243,8 @@ mod tests {
             barrier = { unknown = \"not published\" }\n\
             neuron_update_idle = { pj = 0.000000333333, evidence = \"assumed\", source = \"x\" }\n";
         let table = EnergyTable::parse("t", text).unwrap();
-        let mut counters = ChipCounters { ticks: 2, tick_time_ps: 10, ..ChipCounters::default() };
+        let mut counters =
+            ChipCounters { ticks: 2, tick_time_ps: 7, reset_time_ps: 3, ..ChipCounters::default() };
         counters.cores = vec![(0, Default::default())];
         counters.cores[0].1.synaptic_operations = 3;
         counters.cores[0].1.updates_idle = 3;

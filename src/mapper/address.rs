@@ -44,7 +44,7 @@ pub(super) fn build(
     let port =
         |name| spec.topology().map(|mesh| mesh.port(name).expect("invariant: every chip has this port").0);
     let (input_port, output_port) = (port(crate::chip::INPUT_PORT)?, port(crate::chip::OUTPUT_PORT)?);
-    let summary = summary(network);
+    let summary = summary(network, quantised);
     let mut is_output = vec![false; network.neuron_count() as usize];
     if summary.readout == Readout::SpikeCount {
         summary.outputs.iter().for_each(|n| is_output[*n as usize] = true);
@@ -145,6 +145,7 @@ fn parameters(network: &Network, quantised: &Quantised, neurons: &[u32]) -> Cuba
         decay_v: Vec::new(),
         threshold: Vec::new(),
         bias: Vec::new(),
+        initial_u: Vec::new(),
         refractory: vec![1; neurons.len()],
         v_min: -(1 << 23) + 1,
         v_max: (1 << 23) - 1,
@@ -158,11 +159,12 @@ fn parameters(network: &Network, quantised: &Quantised, neurons: &[u32]) -> Cuba
         p.decay_v.push(code.decay_v[i]);
         p.threshold.push(code.threshold[i]);
         p.bias.push(code.bias[i]);
+        p.initial_u.push(code.initial_u[i]);
     }
     p
 }
 
-fn summary(network: &Network) -> NetworkEntry {
+fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
     let populations = network.ids().map(|id| {
         let population = network.population(id);
         PopulationEntry {
@@ -175,17 +177,17 @@ fn summary(network: &Network) -> NetworkEntry {
     let silent = |id: &crate::network::PopulationId| {
         network.population(*id).parameters().is_some_and(|p| p.v_threshold.is_none())
     };
+    let probed = network.outputs().iter().any(silent);
+    let rests =
+        network.outputs().iter().filter(|_| probed).flat_map(|id| &quantised.populations[id.0 as usize].rest);
     NetworkEntry {
         name: network.name().to_owned(),
         dt_ps: (network.conventions().dt_s * 1e12).round() as u64,
         populations: populations.collect(),
         inputs: network.input_neurons().into_iter().map(|n| n.0).collect(),
         outputs: network.output_neurons().into_iter().map(|n| n.0).collect(),
-        readout: if network.outputs().iter().any(silent) {
-            Readout::ProbedMembrane
-        } else {
-            Readout::SpikeCount
-        },
+        readout: if probed { Readout::ProbedMembrane } else { Readout::SpikeCount },
+        output_rests: rests.copied().collect(),
     }
 }
 

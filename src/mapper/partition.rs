@@ -6,9 +6,9 @@
 //! part; an output axon is one (neuron, destination) with unicast and one sending neuron with multicast.
 
 use super::MapOptions;
-use crate::chip::{ChipSpec, FanOut};
+use crate::chip::{ChipSpec, FanOut, MOST_CORES};
 use crate::error::{Error, ErrorKind, Problem};
-use crate::network::{Network, PopulationId};
+use crate::network::{Network, PopulationId, Weights};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -97,6 +97,7 @@ impl Partition {
             is_output,
             attempt: 0,
         };
+        cutter.check_at_a_glance()?;
         let mut forced = BTreeSet::new();
         for _ in 0..ROUNDS {
             let (mut partition, closed_by) = cutter.cut(&forced)?;
@@ -274,6 +275,59 @@ impl Cutter<'_> {
         over
     }
 
+    /// Tells at once of a network whose neurons alone are too many, where counting its synapses would take long; the
+    /// number of cores is then a lower bound.
+    fn check_at_a_glance(&self) -> Result<(), Error> {
+        let needed = u64::from(self.network.placed_neuron_count()).div_ceil(u64::from(self.cap));
+        let generated = |p: &crate::network::Projection| matches!(p.weights, Weights::Random { .. });
+        let many =
+            self.network.projections().iter().filter(|p| generated(p)).map(|p| p.weights.synapse_count());
+        if needed <= self.spec.cores() || many.sum::<u64>() < MANY_SYNAPSES {
+            return Ok(());
+        }
+        Err(Error::one(
+            ErrorKind::DoesNotFit,
+            self.chip(),
+            format!(
+                "limit `cores a chip`: {}, needed: at least {needed} for {} neurons at {} a core; synapses were not counted",
+                self.spec.cores(),
+                self.network.placed_neuron_count(),
+                self.cap
+            ),
+            self.remedy(needed, "at least "),
+        ))
+    }
+
+    fn chip(&self) -> String {
+        let spec = self.spec;
+        format!(
+            "chip {} ({} x {} routers, {} cores each)",
+            spec.name, spec.width, spec.height, spec.cores_per_router
+        )
+    }
+
+    /// What to try where so many cores are needed.
+    fn remedy(&self, needed: u64, at_least: &str) -> String {
+        let each = u64::from(self.spec.cores_per_router);
+        let (w, h) = smallest_mesh(needed, each);
+        let mesh = if w * h * each <= MOST_CORES {
+            format!(
+                "the smallest mesh that would do is {at_least}{w} x {h} routers ({} cores): set mesh = [{w}, {h}]",
+                w * h * each
+            )
+        } else {
+            format!("no mesh would do: {at_least}{needed} cores are more than the {MOST_CORES} of the largest")
+        };
+        if self.cap < self.spec.core.neurons {
+            format!(
+                "{mesh}, or raise neurons_per_core (now {}, the chip allows {})",
+                self.cap, self.spec.core.neurons
+            )
+        } else {
+            mesh
+        }
+    }
+
     fn place(&self, neuron: u32) -> String {
         let id = self.network.population_of(crate::network::NeuronId(neuron));
         let local = neuron - self.network.first_neuron(id).0;
@@ -304,23 +358,11 @@ impl Cutter<'_> {
             causes.iter().map(|(count, limit)| format!("`{limit}` on {count} of them")).collect();
         let first = &partition.parts[there as usize];
         let left = partition.neurons.len() - first.range.start;
-        let (w, h) = smallest_mesh(needed, u64::from(self.spec.cores_per_router));
-        let cap = if self.cap < self.spec.core.neurons {
-            format!(
-                ", or raise neurons_per_core (now {}, the chip allows {})",
-                self.cap, self.spec.core.neurons
-            )
-        } else {
-            String::new()
-        };
         Error::one(
             ErrorKind::DoesNotFit,
             format!(
-                "chip {} ({} x {} routers, {} cores each), core {there}: {} is the first without a place, {left} of {} neurons have none",
-                self.spec.name,
-                self.spec.width,
-                self.spec.height,
-                self.spec.cores_per_router,
+                "{}, core {there}: {} is the first without a place, {left} of {} neurons have none",
+                self.chip(),
                 self.place(partition.neurons[first.range.start]),
                 partition.neurons.len(),
             ),
@@ -329,14 +371,13 @@ impl Cutter<'_> {
                 needed - there,
                 if causes.is_empty() { "the network's end".to_owned() } else { causes.join(", ") }
             ),
-            format!(
-                "the smallest mesh that would do is {w} x {h} routers ({} cores): set mesh = [{w}, {h}]{cap}",
-                w * h * u64::from(self.spec.cores_per_router)
-            ),
+            self.remedy(needed, ""),
         )
     }
 }
 
+/// Generated synapses that take long to visit, about a second for each hundred million.
+const MANY_SYNAPSES: u64 = 1 << 27;
 /// Neurons that cannot be placed are listed up to this many.
 const MOST_PROBLEMS: usize = 20;
 

@@ -1,13 +1,13 @@
 //! The independent check of a finished image: it starts from the tables a chip would read, follows every spike from
 //! its neuron over its routes to its synapses, and compares what it finds with the network.
 //!
-//! It uses nothing of the passes that built the image but the rounding of a single weight.
+//! It uses nothing of the passes that built the image but the scale of a population and the rounding of a single weight.
 
 use super::quantise::Quantised;
 use crate::chip::{ChipImage, FanOut, OUTPUT_PORT, Readout};
 use crate::error::{Error, ErrorKind, Problem};
-use crate::network::{Network, NeuronId};
-use spikemesh_cores::AxonId;
+use crate::network::{Network, NeuronId, Reset, discretise};
+use spikemesh_cores::{AxonId, CubaLifParameters, ModelParameters};
 use std::collections::BTreeSet;
 
 /// Faults are listed up to this many.
@@ -19,7 +19,8 @@ type Found = (u32, i32, u8);
 /// Walks the image; returns the number of synapses found right.
 ///
 /// # Errors
-/// Every difference (up to 20), as a bug of ours: an image that passes does what the network says.
+/// Every difference (up to 20), as a bug of ours. An image that passes has the network's synapses, routes and, within
+/// their rounding, registers; what the rounding costs is the loss that `quantise` reports.
 pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Result<u64, Error> {
     // 0. All indices lie within their tables.
     image.check("image").map_err(|error| Error { kind: ErrorKind::Bug, ..error })?;
@@ -125,7 +126,59 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
             }
         }
     }
+    // 4. Registers are the network's parameters within the rounding they are allowed.
+    for core in &image.cores {
+        let ModelParameters::CubaLif(registers) = &core.model;
+        for (i, &neuron) in core.neurons.iter().enumerate() {
+            if let Some(what) = wrong_register(network, quantised, image, registers, i, neuron) {
+                fault(format!("neuron {neuron} on core {}", core.core), what);
+            }
+        }
+    }
     if faults.is_empty() { Ok(right) } else { Err(Error { kind: ErrorKind::Bug, problems: faults }) }
+}
+
+/// The first register of a neuron that is not what the network's differential equation asks for.
+fn wrong_register(
+    network: &Network,
+    quantised: &Quantised,
+    image: &ChipImage,
+    registers: &CubaLifParameters,
+    i: usize,
+    neuron: u32,
+) -> Option<String> {
+    let population = network.population_of(NeuronId(neuron));
+    let local = (neuron - network.first_neuron(population).0) as usize;
+    let wanted = discretise(network.population(population).parameters()?, local, network.conventions());
+    let (spec, scale) = (&image.spec.registers, quantised.populations[population.0 as usize].scale);
+    let near = |register: f64, real: f64, most: f64| (register - real.clamp(0.0, most)).abs() <= 0.5 + 1e-9;
+    let threshold = f64::from(registers.threshold[i]);
+    let threshold_right = match wanted.threshold {
+        // Rounded down to a step of the register, because the test is strict.
+        Some(real) => {
+            (0.0..f64::from(1u32 << spec.threshold_shift) + 1e-6).contains(&(real * scale - threshold + 1e-6))
+        }
+        None => registers.threshold[i] >= registers.v_max,
+    };
+    let bias = wanted.gain_v * wanted.gain_u / (1.0 - wanted.keep_u) * wanted.bias * scale;
+    // The exponent that the bias needs decides its step.
+    let exponent =
+        (0..spec.bias_exponent).find(|&e| bias.abs() <= f64::from(spec.bias_mantissa) * f64::from(1u32 << e));
+    let bias_step = f64::from(1u32 << exponent.unwrap_or(spec.bias_exponent));
+    let ramp = if wanted.keep_u > 0.0 { -registers.bias[i] } else { 0 };
+    let checks = [
+        ("decay_v", near(f64::from(registers.decay_v[i]), 4096.0 * (1.0 - wanted.keep_v), 4095.0)),
+        ("decay_u", near(f64::from(registers.decay_u[i]) + 1.0, 4096.0 * (1.0 - wanted.keep_u), 4096.0)),
+        ("threshold", threshold_right),
+        ("bias", (f64::from(registers.bias[i]) - bias).abs() <= bias_step),
+        ("initial_u", registers.initial_u[i] == ramp),
+        ("refractory", registers.refractory[i] <= 1),
+        ("reset", registers.subtracts == (network.conventions().reset == Reset::Subtract)),
+    ];
+    checks
+        .iter()
+        .find(|(_, right)| !right)
+        .map(|(name, _)| format!("its register `{name}` is not the network's"))
 }
 
 /// What the network says comes into a neuron, rounded, zeros left out.

@@ -89,7 +89,13 @@ impl NetworkBuilder {
         for projection in &self.projections {
             self.check_projection(projection, &mut problems);
         }
-        for &output in &self.outputs {
+        for (i, &output) in self.outputs.iter().enumerate() {
+            if self.outputs[..i].contains(&output)
+                && let Some(population) = self.populations.get(output.0 as usize)
+            {
+                let what = "the population is named as an output twice: answers would have two numbers";
+                problems.push(Problem::new(&population.name, what, "name it once"));
+            }
             match self.populations.get(output.0 as usize) {
                 None => problems.push(Problem::new(&self.name, "an output names no population", "")),
                 Some(p) if p.is_input() => problems.push(Problem::new(

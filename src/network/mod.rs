@@ -13,7 +13,7 @@ mod weights;
 
 pub use builder::NetworkBuilder;
 pub use discrete::{DiscreteNeuron, discretise};
-pub use oracle::{Oracle, OracleResult};
+pub use oracle::{Oracle, OracleResult, OracleSample};
 pub use random::{RandomNetwork, random_network};
 pub use weights::Weights;
 

@@ -23,7 +23,7 @@ pub struct OracleResult {
     pub output_spikes: Vec<u64>,
     /// Spikes of each neuron of the network, inputs included.
     pub spikes: Vec<u64>,
-    /// Membrane of each output index after the last tick.
+    /// Membrane potential of each output index after the last tick, rest included.
     pub output_membranes: Vec<f64>,
 }
 
@@ -65,40 +65,79 @@ impl Oracle {
         }
     }
 
+    /// A sample at its start.
+    pub fn start(&self) -> OracleSample<'_> {
+        let n = self.neurons.len();
+        OracleSample {
+            oracle: self,
+            tick: 0,
+            pending: vec![vec![0.0; n]; self.max_delay + 1],
+            u: vec![0.0; n],
+            v: vec![0.0; n],
+            spikes: vec![0; n],
+            fired: Vec::new(),
+        }
+    }
+
     /// Runs one sample: `input[t]` lists the input indices that spike at tick t.
     pub fn run(&self, input: &[Vec<u32>]) -> OracleResult {
-        let n = self.neurons.len();
-        let slots = self.max_delay + 1;
-        let mut pending = vec![vec![0.0; n]; slots];
-        let (mut u, mut v) = (vec![0.0; n], vec![0.0; n]);
-        let mut result = OracleResult { spikes: vec![0; n], ..OracleResult::default() };
-        let mut fired: Vec<u32> = Vec::new();
-        for (t, spikes_in) in input.iter().enumerate() {
-            let slot = t % slots;
-            fired.clear();
-            for (i, neuron) in self.neurons.iter().enumerate() {
-                let Some(neuron) = neuron else { continue };
-                u[i] = neuron.keep_u * u[i] + neuron.gain_u * (pending[slot][i] + neuron.bias);
-                v[i] = neuron.keep_v * v[i] + neuron.gain_v * u[i];
-                if neuron.threshold.is_some_and(|threshold| v[i] > threshold) {
-                    v[i] = match self.reset {
-                        Reset::Zero => neuron.reset,
-                        Reset::Subtract => v[i] - (neuron.threshold.unwrap_or(0.0) - neuron.reset),
-                    };
-                    fired.push(i as u32);
-                }
-            }
-            pending[slot].fill(0.0);
-            fired.extend(spikes_in.iter().map(|&i| self.inputs[i as usize].0));
-            for &source in &fired {
-                result.spikes[source as usize] += 1;
-                for &(target, weight, delay) in &self.fan_out[source as usize] {
-                    pending[(t + 1 + usize::from(delay)) % slots][target as usize] += weight;
-                }
+        let mut sample = self.start();
+        input.iter().for_each(|inputs| sample.tick(inputs));
+        sample.finish()
+    }
+}
+
+/// A sample under way.
+#[derive(Clone, Debug)]
+pub struct OracleSample<'a> {
+    oracle: &'a Oracle,
+    tick: usize,
+    /// Weighted spikes of the ticks to come, a ring.
+    pending: Vec<Vec<f64>>,
+    u: Vec<f64>,
+    v: Vec<f64>,
+    spikes: Vec<u64>,
+    fired: Vec<u32>,
+}
+
+impl OracleSample<'_> {
+    /// One tick, in which the input indices `inputs` spike.
+    pub fn tick(&mut self, inputs: &[u32]) {
+        let Self { oracle, tick, pending, u, v, spikes, fired } = self;
+        let slots = pending.len();
+        let slot = *tick % slots;
+        fired.clear();
+        for (i, neuron) in oracle.neurons.iter().enumerate() {
+            let Some(neuron) = neuron else { continue };
+            u[i] = neuron.keep_u * u[i] + neuron.gain_u * (pending[slot][i] + neuron.bias);
+            v[i] = neuron.keep_v * v[i] + neuron.gain_v * u[i];
+            if neuron.threshold.is_some_and(|threshold| v[i] > threshold) {
+                v[i] = match oracle.reset {
+                    Reset::Zero => neuron.reset,
+                    Reset::Subtract => v[i] - (neuron.threshold.unwrap_or(0.0) - neuron.reset),
+                };
+                fired.push(i as u32);
             }
         }
-        result.output_spikes = self.outputs.iter().map(|o| result.spikes[o.0 as usize]).collect();
-        result.output_membranes = self.outputs.iter().map(|o| v[o.0 as usize]).collect();
-        result
+        pending[slot].fill(0.0);
+        fired.extend(inputs.iter().map(|&i| oracle.inputs[i as usize].0));
+        for &source in fired.iter() {
+            spikes[source as usize] += 1;
+            for &(target, weight, delay) in &oracle.fan_out[source as usize] {
+                pending[(*tick + 1 + usize::from(delay)) % slots][target as usize] += weight;
+            }
+        }
+        *tick += 1;
+    }
+
+    /// What the sample gave.
+    pub fn finish(self) -> OracleResult {
+        let rest = |i: usize| self.oracle.neurons[i].map_or(0.0, |neuron| neuron.rest);
+        let outputs = self.oracle.outputs.iter().map(|o| o.0 as usize);
+        OracleResult {
+            output_spikes: outputs.clone().map(|o| self.spikes[o]).collect(),
+            output_membranes: outputs.map(|o| self.v[o] + rest(o)).collect(),
+            spikes: self.spikes,
+        }
     }
 }

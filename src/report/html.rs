@@ -1,15 +1,12 @@
 //! The report as one self-contained page: no script, no font, no picture from elsewhere. Drawings are inline SVG that
 //! scale with the screen; every mark has a title with its numbers.
 
-use super::Report;
 use super::text::{grouped, si};
+use super::{Report, heat_map};
 use crate::energy::joules;
 use crate::run::RASTER_MOST;
-use spikemesh_router::{Coord, Direction};
 use std::fmt::Write;
 
-/// Routers on a side up to which single links are drawn; larger meshes show what leaves each router.
-const LINKS_DRAWN: u16 = 64;
 /// Bars of the latency histogram.
 const LATENCY_BARS: usize = 40;
 
@@ -41,7 +38,7 @@ pub fn page(report: &Report<'_>) -> String {
         escape(&subtitle(report))
     );
     tiles(&mut out, report);
-    section(&mut out, "Where the traffic is", mesh_note(report), &mesh(report));
+    section(&mut out, "Where the traffic is", &heat_map::note(report), &heat_map::drawing(report));
     section(&mut out, "Spikes of the first sample", &raster_note(report), &raster(report));
     section(
         &mut out,
@@ -114,101 +111,6 @@ fn tiles(out: &mut String, report: &Report<'_>) {
         tile(format!("<span class=\"warn\">{}</span>", grouped(noc.dropped_total())), "copies lost");
     }
     out.push_str("</div>");
-}
-
-/// A shade from nearly nothing to full, as an opacity.
-fn shade(value: u64, most: u64) -> f64 {
-    if value == 0 || most == 0 { 0.06 } else { 0.15 + 0.85 * (value as f64 / most as f64) }
-}
-
-fn mesh_note(report: &Report<'_>) -> &'static str {
-    if report.topology.width().max(report.topology.height()) <= LINKS_DRAWN {
-        "Squares are routers, shaded by the synaptic operations of their cores; bars between them are links, one for \
-         each direction, shaded by packets. Darker is more."
-    } else {
-        "Squares are routers, shaded by the synaptic operations of their cores; the small squares in them are shaded by \
-         the packets on the busiest link that leaves them. Darker is more."
-    }
-}
-
-fn mesh(report: &Report<'_>) -> String {
-    let topology = report.topology;
-    let (w, h) = (topology.width(), topology.height());
-    let counters = &report.recording.counters;
-    let mut work = vec![0u64; topology.router_count()];
-    for (core, c) in &counters.cores {
-        work[topology.endpoints()[*core as usize].router.index()] += c.synaptic_operations;
-    }
-    let most_work = work.iter().copied().max().unwrap_or(0);
-    let most_packets = counters.noc.links.iter().map(|l| l.packets).max().unwrap_or(0);
-    // A cell of 40 units: a square of 24 and a gap for links.
-    let place = |at: Coord| (40.0 * f64::from(at.x) + 34.0, 40.0 * f64::from(h - 1 - at.y) + 20.0);
-    let mut out = String::new();
-    let (width, height) = (40 * u32::from(w) + 40, 40 * u32::from(h) + 20);
-    // Small meshes must not fill the screen.
-    let limit = width.max(200) * 2;
-    let _ = write!(
-        out,
-        "<svg role=\"img\" aria-label=\"heat map of the mesh\" viewBox=\"0 0 {width} {height}\" style=\"max-width:{limit}px\">"
-    );
-    for (i, work) in work.iter().enumerate() {
-        let at = topology.coord(spikemesh_router::RouterId(i as u32));
-        let (x, y) = place(at);
-        let _ = write!(
-            out,
-            "<rect x=\"{x}\" y=\"{y}\" width=\"24\" height=\"24\" rx=\"3\" fill=\"var(--blue)\" fill-opacity=\"{:.3}\"><title>router {at}: {} synaptic operations</title></rect>",
-            shade(*work, most_work),
-            grouped(*work)
-        );
-    }
-    if w.max(h) <= LINKS_DRAWN {
-        for (i, link) in topology.links().iter().enumerate() {
-            let (x, y) = place(topology.coord(link.from));
-            // Opposite directions lie side by side in the gap.
-            let (x, y, dx, dy) = match link.direction {
-                Direction::East => (x + 25.0, y + 4.0, 14, 6),
-                Direction::West => (x - 15.0, y + 14.0, 14, 6),
-                Direction::North => (x + 4.0, y - 15.0, 6, 14),
-                Direction::South => (x + 14.0, y + 25.0, 6, 14),
-            };
-            let packets = counters.noc.links.get(i).map_or(0, |l| l.packets);
-            let _ = write!(
-                out,
-                "<rect x=\"{x}\" y=\"{y}\" width=\"{dx}\" height=\"{dy}\" fill=\"var(--orange)\" fill-opacity=\"{:.3}\"><title>{} {}: {} packets</title></rect>",
-                shade(packets, most_packets),
-                report.link_name(i),
-                link.direction.name(),
-                grouped(packets)
-            );
-        }
-    } else {
-        let mut busiest = vec![0u64; topology.router_count()];
-        for (link, counted) in topology.links().iter().zip(&counters.noc.links) {
-            let most = &mut busiest[link.from.index()];
-            *most = counted.packets.max(*most);
-        }
-        for (i, packets) in busiest.into_iter().enumerate() {
-            let (x, y) = place(topology.coord(spikemesh_router::RouterId(i as u32)));
-            let _ = write!(
-                out,
-                "<rect x=\"{}\" y=\"{}\" width=\"12\" height=\"12\" fill=\"var(--orange)\" fill-opacity=\"{:.3}\"><title>{} packets on its busiest link</title></rect>",
-                x + 6.0,
-                y + 6.0,
-                shade(packets, most_packets),
-                grouped(packets)
-            );
-        }
-    }
-    for (name, arrow) in [(crate::chip::INPUT_PORT, "in"), (crate::chip::OUTPUT_PORT, "out")] {
-        if let Some(port) = topology.port(name) {
-            let at = topology.endpoint_coord(port);
-            let (x, y) = place(at);
-            let x = if at.x == 0 && name == crate::chip::INPUT_PORT { x - 18.0 } else { x + 26.0 };
-            let _ = write!(out, "<text x=\"{x}\" y=\"{}\">{arrow}</text>", y + 16.0);
-        }
-    }
-    out.push_str("</svg>");
-    out
 }
 
 fn raster_note(report: &Report<'_>) -> String {

@@ -65,7 +65,7 @@ pub fn json(report: &Report<'_>) -> Value {
         "output_packets": counters.output_packets,
         "copies_owed": noc.copies_owed,
         "deliveries": noc.delivered,
-        "deliveries_over_links": noc.delivered - noc.same_endpoint - noc.same_router,
+        "deliveries_over_links": noc.delivered_over_links(),
         "dropped": dropped,
         "synaptic_operations": core.synaptic_operations,
         "axon_events": core.axon_events,

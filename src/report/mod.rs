@@ -1,6 +1,7 @@
 //! Everything worth showing of a run, in one value; text, JSON, CSV and HTML are pure functions of it.
 
 mod csv;
+mod heat_map;
 mod html;
 mod json;
 mod text;
@@ -60,8 +61,7 @@ impl Report<'_> {
     /// Time on the chip in seconds, resets excluded if their time is unknown.
     pub fn chip_time_s(&self) -> f64 {
         let counters = &self.recording.counters;
-        let resets = self.image.spec.reset_ps.unwrap_or(0) * counters.resets;
-        (counters.tick_time_ps + resets) as f64 * 1e-12
+        (counters.tick_time_ps + counters.reset_time_ps) as f64 * 1e-12
     }
 
     /// Known energy in joules.

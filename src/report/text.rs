@@ -39,6 +39,17 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
+/// Loss of rounding above which the summary warns.
+const LOSS_TO_WARN_OF: f64 = 0.1;
+
+/// What rounding to the chip's registers cost the population that lost most; `None` if there is none.
+fn rounding(report: &Report<'_>) -> Option<String> {
+    let loss = report.losses.iter().max_by(|a, b| a.worst().1.total_cmp(&b.worst().1))?;
+    let (what, share) = loss.worst();
+    let warning = if share > LOSS_TO_WARN_OF { "WARNING: " } else { "" };
+    Some(format!("{warning}at worst {what} {} (`{}`)", percent(share), loss.population))
+}
+
 /// The summary, lines ending in newlines.
 pub fn summary(report: &Report<'_>) -> String {
     let recording = report.recording;
@@ -95,7 +106,7 @@ pub fn summary(report: &Report<'_>) -> String {
         grouped(counters.input_packets),
         grouped(counters.output_packets),
         grouped(noc.delivered),
-        percent((noc.delivered - noc.same_endpoint - noc.same_router) as f64 / noc.delivered.max(1) as f64),
+        percent(noc.delivered_over_links() as f64 / noc.delivered.max(1) as f64),
     );
     if noc.dropped_total() > 0 {
         let _ = write!(packets, "; LOST {} of {}", grouped(noc.dropped_total()), grouped(noc.copies_owed));
@@ -156,7 +167,7 @@ pub fn summary(report: &Report<'_>) -> String {
     }
     let mut time = format!(
         "{} a tick, {} a sample",
-        si(report.chip_time_s() / counters.ticks.max(1) as f64, "s"),
+        si(counters.tick_time_ps as f64 * 1e-12 / counters.ticks.max(1) as f64, "s"),
         si(report.chip_time_s() / samples.max(1) as f64, "s"),
     );
     if spec.reset_ps.is_none() {
@@ -182,8 +193,9 @@ pub fn summary(report: &Report<'_>) -> String {
         .iter()
         .filter_map(|r| r.reference.map(|reference| (r, reference)))
         .filter(|(r, reference)| r.chip != *reference)
-        .map(|(r, reference)| {
-            format!("{} {:+.3} %", r.population, 100.0 * (r.chip - reference) / reference.max(1e-9))
+        .map(|(r, reference)| match reference {
+            0.0 => format!("{} {:+.3} spikes a neuron, where the reference has none", r.population, r.chip),
+            _ => format!("{} {:+.3} %", r.population, 100.0 * (r.chip - reference) / reference),
         })
         .collect();
     if recording.reference_spikes.is_some() {
@@ -193,6 +205,9 @@ pub fn summary(report: &Report<'_>) -> String {
             format!("against the f64 reference: {}", rates.join(", "))
         };
         lines.push(("rates", text));
+    }
+    if let Some(rounding) = rounding(report) {
+        lines.push(("rounding", rounding));
     }
     lines.push((
         "wall time",

@@ -6,7 +6,7 @@ use super::{Stimulus, stopped};
 use crate::chip::{Chip, ChipCounters, ChipImage, LostCopy, Readout, TickSpikes};
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
-use crate::network::{Oracle, OracleResult};
+use crate::network::{Oracle, OracleResult, OracleSample};
 use std::sync::atomic::AtomicBool;
 
 /// Spikes kept for the raster, and neurons it shows at the most.
@@ -43,7 +43,7 @@ pub(super) type Drain<'d> = dyn FnMut(&mut Vec<u8>, &mut Vec<u8>) -> Result<(), 
 /// Makes a whole tick of a chip: (chip, input indices that spike, whether packets are kept, results).
 pub(super) type Tick<'t> = dyn FnMut(&mut Chip, &[u32], bool, &mut TickSpikes) + 't;
 
-/// Runs one sample on a chip at rest and leaves it at rest; `None` if the user stopped it on the way. `tick` makes a
+/// Runs one sample on a chip at rest and leaves it at rest; `None` if it is the only one and the user stopped it. `tick` makes a
 /// whole tick of the chip; `drain` is called at least every few thousand spikes.
 pub(super) fn run_sample(
     setting: &Setting<'_>,
@@ -53,33 +53,42 @@ pub(super) fn run_sample(
     drain: &mut Drain<'_>,
 ) -> Result<Option<Finished>, Error> {
     let network = &setting.image.network;
-    let train = setting.stimulus.train(sample);
+    let ticks = setting.stimulus.ticks();
+    let mut train = setting.stimulus.train(sample);
+    let mut reference = setting.reference.map(Oracle::start);
+    // Of several samples those under way are finished, so that counts and results belong together; a single one
+    // may be too long for that.
+    let may_be_cut = setting.stimulus.len() == 1;
     let mut spikes = TickSpikes::default();
     let (mut spike_bytes, mut trace_bytes) = (Vec::new(), Vec::new());
     let mut outputs = vec![0i64; network.outputs.len()];
     let mut counts = vec![0u64; network.populations.len()];
     let mut raster = Vec::new();
     let stride = raster_stride(setting.image);
-    for (t, inputs) in train.iter().enumerate() {
-        if stopped(setting.stop) {
+    for t in 0..ticks {
+        if may_be_cut && stopped(setting.stop) {
             return Ok(None);
+        }
+        let inputs = train.tick(t);
+        if let Some(reference) = &mut reference {
+            reference.tick(inputs);
         }
         tick(chip, inputs, setting.keep_records, &mut spikes);
         // Spikes ascend by neuron and so do populations.
         let mut population = 0;
         for &(neuron, payload) in &spikes.spikes {
-            append_spike(&mut spike_bytes, sample as u32, t as u64, neuron, payload);
+            append_spike(&mut spike_bytes, sample as u32, u64::from(t), neuron, payload);
             while neuron - network.populations[population].first >= network.populations[population].size {
                 population += 1;
             }
             counts[population] += 1;
             if sample == 0 && neuron % stride == 0 && raster.len() < RASTER_MOST {
-                raster.push((t as u32, neuron));
+                raster.push((t, neuron));
             }
         }
         spikes.outputs.iter().for_each(|&output| outputs[output as usize] += 1);
         for packet in chip.interface().records() {
-            append_record(&mut trace_bytes, sample as u32, t as u64, 0, packet);
+            append_record(&mut trace_bytes, sample as u32, u64::from(t), 0, packet);
         }
         if spike_bytes.len() + trace_bytes.len() > DRAIN_BYTES {
             drain(&mut spike_bytes, &mut trace_bytes)?;
@@ -89,10 +98,10 @@ pub(super) fn run_sample(
         }
     }
     drain(&mut spike_bytes, &mut trace_bytes)?;
-    (setting.progress)(1, train.len() as u64 % 1024);
+    (setting.progress)(1, u64::from(ticks) % 1024);
     if network.readout == Readout::ProbedMembrane {
-        for (value, neuron) in outputs.iter_mut().zip(&network.outputs) {
-            *value = i64::from(chip.membrane(*neuron).unwrap_or(0));
+        for ((value, neuron), rest) in outputs.iter_mut().zip(&network.outputs).zip(&network.output_rests) {
+            *value = i64::from(chip.membrane(*neuron).unwrap_or(0)) + rest;
         }
     }
     let mut state = Hasher::default();
@@ -100,7 +109,7 @@ pub(super) fn run_sample(
     chip.state_words(&mut words);
     state.words(&words);
     chip.reset();
-    let reference = setting.reference.map(|oracle| oracle.run(&train));
+    let reference = reference.map(OracleSample::finish);
     let reference_answer = |r: &OracleResult| match network.readout {
         Readout::SpikeCount => first_largest(&r.output_spikes),
         Readout::ProbedMembrane => first_largest(&r.output_membranes),

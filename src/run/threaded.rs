@@ -7,7 +7,7 @@ use crate::chip::{Chip, ChipCounters, ChipImage, CoreBlock};
 use crate::error::Error;
 use crossbeam::channel;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 fn setting<'a>(image: &'a ChipImage, stimulus: &'a Stimulus, runner: &Runner<'a>) -> Setting<'a> {
     Setting {
@@ -31,6 +31,9 @@ pub(super) fn within_samples(
     let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace);
     let mut run_all = |tick: &mut Tick<'_>| -> Result<(), Error> {
         for sample in 0..stimulus.len() {
+            if stopped(runner.stop) {
+                break;
+            }
             let drain = &mut |spikes: &mut Vec<u8>, packets: &mut Vec<u8>| merger.drain(spikes, packets);
             match run_sample(&setting, &mut chip, sample, tick, drain)? {
                 Some(finished) => merger.sample(finished),
@@ -42,15 +45,15 @@ pub(super) fn within_samples(
     if runner.threads <= 1 {
         run_all(&mut |chip, inputs, keep, out| chip.tick(inputs, keep, out))?;
     } else {
+        // A worker hands back its block, or the panic it met: nothing may wait for ever.
         let (jobs, job) = channel::unbounded::<(usize, CoreBlock)>();
-        let (results, result) = channel::unbounded::<(usize, CoreBlock)>();
+        let (results, result) = channel::unbounded::<(usize, std::thread::Result<CoreBlock>)>();
         crossbeam::thread::scope(|scope| {
             for _ in 1..runner.threads {
                 let (job, results) = (job.clone(), results.clone());
                 scope.spawn(move |_| {
-                    for (index, mut block) in job {
-                        block.step();
-                        if results.send((index, block)).is_err() {
+                    for (index, block) in job {
+                        if results.send((index, stepped(block))).is_err() {
                             return;
                         }
                     }
@@ -65,19 +68,29 @@ pub(super) fn within_samples(
                     jobs.send(job).expect("invariant: this thread holds a receiver");
                 }
                 // This thread works too, then waits for what others took.
-                while let Ok((index, mut block)) = job.try_recv() {
-                    block.step();
-                    results.send((index, block)).expect("invariant: this thread holds a receiver");
+                let mut back = Vec::with_capacity(count);
+                while let Ok((index, block)) = job.try_recv() {
+                    back.push((index, stepped(block)));
                 }
-                let mut back: Vec<_> = result.iter().take(count).collect();
+                back.extend(result.iter().take(count - back.len()));
                 back.sort_unstable_by_key(|(index, _)| *index);
-                blocks.extend(back.into_iter().map(|(_, block)| block));
+                blocks.extend(
+                    back.into_iter().map(|(_, block)| block.unwrap_or_else(|panic| resume_unwind(panic))),
+                );
                 chip.exchange(inputs, keep, out);
             })
         })
         .expect("invariant: workers do not panic")?;
     }
     merger.finish(chip.counters(), chip.interface().lost_copies().to_vec(), stimulus)
+}
+
+/// The block after a step, or the panic it met.
+fn stepped(mut block: CoreBlock) -> std::thread::Result<CoreBlock> {
+    catch_unwind(AssertUnwindSafe(move || {
+        block.step();
+        block
+    }))
 }
 
 /// What a worker hands back for a sample.
@@ -97,22 +110,19 @@ pub(super) fn across_samples(
 ) -> Result<Recording, Error> {
     let setting = setting(image, stimulus, &runner);
     let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace);
-    let next = AtomicUsize::new(0);
     let workers = runner.threads.min(stimulus.len());
-    // A bounded queue keeps a fast worker from piling up results; every worker can always hand one over.
-    let (parcels, parcel) = channel::bounded::<Parcel>(2 * workers);
-    let (setting, next) = (&setting, &next);
+    let (parcels, parcel) = channel::unbounded::<Parcel>();
+    // Samples are given out only so far ahead of the merging: results that wait for their turn stay few.
+    let ahead = 2 * workers;
+    let (give, given) = channel::unbounded::<usize>();
+    let setting = &setting;
     let lost = chip.interface().lost_copies().to_vec();
     let (merged, counters) = crossbeam::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
             .map(|_| {
-                let (mut chip, parcels) = (chip.clone(), parcels.clone());
+                let (mut chip, parcels, given) = (chip.clone(), parcels.clone(), given.clone());
                 scope.spawn(move |_| {
-                    while !stopped(setting.stop) {
-                        let sample = next.fetch_add(1, Ordering::Relaxed);
-                        if sample >= setting.stimulus.len() {
-                            break;
-                        }
+                    for sample in given {
                         let (mut spikes, mut packets) = (Vec::new(), Vec::new());
                         let finished = run_sample(
                             setting,
@@ -134,11 +144,26 @@ pub(super) fn across_samples(
                 })
             })
             .collect();
-        drop(parcels);
+        drop((parcels, given));
         let mut waiting: BTreeMap<usize, Parcel> = BTreeMap::new();
         let mut merged = Ok(());
-        let mut due = 0;
-        for arrived in parcel {
+        let (mut due, mut next) = (0, 0);
+        let mut give = Some(give);
+        loop {
+            // No sample is given out after an interrupt or a failure; those under way are still taken.
+            while next < stimulus.len() && next < due + ahead && !stopped(setting.stop) {
+                if let Some(give) = &give {
+                    give.send(next).expect("invariant: workers take samples until there are no more");
+                }
+                next += 1;
+            }
+            if due == next {
+                break;
+            }
+            if next == stimulus.len() || stopped(setting.stop) {
+                give = None;
+            }
+            let Ok(arrived) = parcel.recv() else { break };
             waiting.insert(arrived.sample, arrived);
             while let Some(mut parcel) = waiting.remove(&due) {
                 due += 1;
@@ -147,7 +172,11 @@ pub(super) fn across_samples(
                     merger.sample(finished);
                 }
             }
+            if merged.is_err() {
+                break;
+            }
         }
+        drop(give);
         let mut counters = ChipCounters::default();
         for handle in handles {
             counters.merge(&handle.join().expect("invariant: workers do not panic"));

@@ -29,7 +29,7 @@ fn check_bound(recording: &Recording, least: f64) {
 /// More than half of the deliveries cross a link.
 fn check_travel(recording: &Recording) {
     let noc = &recording.counters.noc;
-    let crossed = noc.delivered - noc.same_endpoint - noc.same_router;
+    let crossed = noc.delivered_over_links();
     assert!(2 * crossed > noc.delivered, "{crossed} of {} deliveries cross a link", noc.delivered);
 }
 

@@ -170,9 +170,42 @@ fn csv_and_npz_spikes_are_read_and_checked() {
     for part in ["s.csv:2", "tick 50", "s.csv:3", "input 20", "s.csv:4", "s.csv:5", "sample -1"] {
         assert!(err.contains(part), "{part} in\n{err}");
     }
+    // A spreadsheet's byte order mark; samples numbered absurdly high.
+    folder.write("s.csv", "\u{feff}tick,input\r\n0,0\r\n");
+    expect(&["run", &config, "--out", &folder.path("bom")], 0);
+    folder.write("s.csv", "sample,tick,input\n16777215,0,0\n");
+    let (_, err) = expect(&["run", &config, "--out", &folder.path("b")], 3);
+    assert!(err.contains("only 1 have spikes"), "{err}");
     folder.write("s.csv", "time;neuron\n");
     let (_, err) = expect(&["run", &config, "--out", &folder.path("b")], 3);
     assert!(err.contains("wanted `tick,input`"), "{err}");
+}
+
+/// NPZ and IDX files whose shapes promise more than they hold.
+#[test]
+fn shapes_that_lie_are_refused() {
+    let folder = Folder::new();
+    let images = "kind = \"images\"\nimages = \"x.idx\"\nfull_scale = 255\ncoding = \"latency\"\nwindow = 5";
+    let text = RANDOM.replace("kind = \"poisson\"\nchance = [1, 5]\nsamples = 3", images);
+    let config = folder.write("run.toml", &text);
+    let idx = |dimensions: &[u32], bytes: usize| {
+        let mut file = vec![0, 0, 8, dimensions.len() as u8];
+        dimensions.iter().for_each(|d| file.extend_from_slice(&d.to_be_bytes()));
+        file.resize(file.len() + bytes, 7);
+        folder.write("x.idx", file);
+    };
+    for (dimensions, bytes) in
+        [(&[u32::MAX, 0][..], 0), (&[3, 4, 5], 59), (&[u32::MAX, u32::MAX, u32::MAX], 9), (&[2, 7], 14)]
+    {
+        idx(dimensions, bytes);
+        let (_, err) = expect(&["run", &config, "--out", &folder.path("out")], 3);
+        assert!(err.contains("x.idx") && err.contains("try:"), "{err}");
+    }
+    idx(&[2, 20], 40);
+    expect(&["run", &config, "--out", &folder.path("out")], 0);
+    let dark = folder.write("dark.toml", text.replace("window = 5", "window = 5\nleast = 256"));
+    let (_, err) = expect(&["run", &dark, "--out", &folder.path("out2")], 3);
+    assert!(err.contains("no pixel would ever fire"), "{err}");
 }
 
 #[test]
@@ -227,6 +260,12 @@ fn a_trace_holds_every_packet() {
     assert_eq!(std::fs::read(&again).unwrap(), bytes);
     let (_, err) = expect(&["run", &config, "--trace", "/no/such/folder/x", "--out", &folder.path("c")], 7);
     assert!(err.contains("/no/such/folder/x"), "{err}");
+    assert!(!folder.0.join("c").exists(), "a failed run takes its empty folder back");
+    let (_, err) = expect(&["run", &config, "--trace", &again, "--out", &folder.path("c")], 2);
+    assert!(err.contains("again.trace") && err.contains("--force"), "{err}");
+    let inside = folder.path("d/packets.trace");
+    expect(&["run", &config, "--trace", &inside, "--out", &folder.path("d")], 0);
+    assert_eq!(std::fs::read(&inside).unwrap(), bytes);
 }
 
 #[test]
@@ -352,7 +391,9 @@ fn an_interrupt_keeps_what_is_done() {
     }
     assert_eq!(code, Some(130));
     assert_eq!(object["interrupted"], true);
-    assert!(object["samples"].as_u64().unwrap() < 4000);
+    let samples = object["samples"].as_u64().unwrap();
+    assert!(samples < 4000);
+    assert_eq!(object["ticks"].as_u64().unwrap(), 400 * samples, "counts belong to the samples in the report");
 }
 
 #[test]

@@ -88,8 +88,9 @@ fn samples_are_independent_of_each_other() {
     let mut chip = spikemesh::chip::Chip::load(&mapping.image, Level::Analytic).unwrap();
     let mut outputs = vec![0; 10];
     let mut spikes = spikemesh::chip::TickSpikes::default();
-    for inputs in stimulus.train(7) {
-        chip.tick(&inputs, false, &mut spikes);
+    let mut train = stimulus.train(7);
+    for tick in 0..stimulus.ticks() {
+        chip.tick(train.tick(tick), false, &mut spikes);
         spikes.outputs.iter().for_each(|&o| outputs[o as usize] += 1);
     }
     assert_eq!(outputs, all.samples[7].outputs);

@@ -6,7 +6,7 @@ use spikemesh::ErrorKind;
 use spikemesh::chip::{Chip, ChipImage, ChipSpec, FanOut, TickSpikes};
 use spikemesh::mapper::{MapOptions, Placement, Quantised, map, verify};
 use spikemesh::network::{Network, Weights};
-use spikemesh_cores::{AxonId, NeuronId, SparseRows, Synapses};
+use spikemesh_cores::{AxonId, ModelParameters, NeuronId, SparseRows, Synapses};
 use spikemesh_router::Level;
 use std::sync::Arc;
 
@@ -203,6 +203,18 @@ fn the_verifier_finds_every_fault() {
     add("a route to another core", &|image| {
         let route = image.input_fan_out.routes[0] as usize;
         image.routes[route].destinations[0] ^= 1;
+    });
+    add("a threshold off", &|image| {
+        let ModelParameters::CubaLif(registers) = &mut image.cores[0].model;
+        registers.threshold[1] += 2;
+    });
+    add("a decay off", &|image| {
+        let ModelParameters::CubaLif(registers) = &mut image.cores[1].model;
+        registers.decay_v[0] += 1;
+    });
+    add("another reset", &|image| {
+        let ModelParameters::CubaLif(registers) = &mut image.cores[1].model;
+        registers.subtracts = true;
     });
     add("a limit broken", &|image| image.spec.core.in_axons = 2);
     for (name, image) in &faults {

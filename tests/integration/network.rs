@@ -2,22 +2,31 @@
 
 use crate::support::{EULER, builder, generic, lif, run_image};
 use proptest::prelude::*;
+use spikemesh::chip::ChipSpec;
 use spikemesh::mapper::{MapOptions, map};
 use spikemesh::network::{
     Conventions, Integrator, Network, NetworkBuilder, NeuronParameters, Oracle, Parameter, Reset, Weights,
 };
-use spikemesh::run::{Stimulus, StimulusConfig};
+use spikemesh::run::{Recording, Stimulus, StimulusConfig};
 use spikemesh_router::Level;
 
 /// (spikes on the chip, spikes in the reference) of all placed neurons.
 fn both(network: &Network, ticks: u32, chance: (u64, u64)) -> (u64, u64) {
-    let mapping = map(network, &generic(4, 4, 1), &MapOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+    both_on(&generic(4, 4, 1), network, ticks, chance)
+}
+
+fn both_on(spec: &ChipSpec, network: &Network, ticks: u32, chance: (u64, u64)) -> (u64, u64) {
+    let recording = recorded(spec, network, ticks, chance);
+    let placed = |spikes: &[u64]| -> u64 { spikes.iter().skip(1).sum() };
+    (placed(&recording.population_spikes), placed(recording.reference_spikes.as_ref().unwrap()))
+}
+
+fn recorded(spec: &ChipSpec, network: &Network, ticks: u32, chance: (u64, u64)) -> Recording {
+    let mapping = map(network, spec, &MapOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     let config = StimulusConfig::Poisson { num: chance.0, den: chance.1, samples: 3 };
     let stimulus = Stimulus::load(&config, network, ticks, 7).unwrap();
     let oracle = Oracle::new(network);
-    let recording = run_image(&mapping, &stimulus, Level::Analytic, 1, Some(&oracle));
-    let placed = |spikes: &[u64]| -> u64 { spikes.iter().skip(1).sum() };
-    (placed(&recording.population_spikes), placed(recording.reference_spikes.as_ref().unwrap()))
+    run_image(&mapping, &stimulus, Level::Analytic, 1, Some(&oracle))
 }
 
 fn close(chip: u64, reference: u64, share: f64) -> bool {
@@ -103,6 +112,108 @@ proptest! {
     }
 }
 
+/// A threshold at the top of its register, or charge kept above it, must not meet the clip of the membrane.
+#[test]
+fn thresholds_leave_room_below_the_clip() {
+    for (preset, _) in ChipSpec::presets() {
+        let spec = ChipSpec::preset(preset).unwrap();
+        for reset in [Reset::Zero, Reset::Subtract] {
+            if reset == Reset::Subtract && !spec.registers.can_subtract {
+                continue;
+            }
+            for (weight, bias, leaks) in [
+                (0.0, 0.1, true),
+                (0.0, 0.3, false),
+                (1e-5, 0.3, false),
+                (0.2495, 0.0, false),
+                (0.1246, 0.0, true),
+                (0.9, 0.2, true),
+            ] {
+                let mut b = NetworkBuilder::new("test", Conventions { reset, ..EULER });
+                let input = b.input("in", 1);
+                let mut parameters = lif(1, 0.05);
+                parameters.bias = vec![bias];
+                if !leaks {
+                    parameters =
+                        NeuronParameters { tau_mem_s: None, r: Parameter::Uniform(1000.0), ..parameters };
+                }
+                let out = b.neurons("out", 1, parameters);
+                b.project("p", input, out, Weights::OneToOne(vec![weight]), 0);
+                b.output(out);
+                let (chip, reference) = both_on(&spec, &b.build().unwrap(), 300, (1, 1));
+                let case = format!("{preset}, {reset:?}, weight {weight}, bias {bias}, leaks {leaks}");
+                assert!(reference > 10, "{case}: {reference}");
+                assert!(close(chip, reference, 0.02), "{case}: {chip} against {reference}");
+            }
+        }
+    }
+}
+
+/// Behind a synaptic filter a bias rises slowly; in short samples that decides.
+#[test]
+fn a_bias_comes_through_the_synaptic_filter() {
+    let mut b = builder();
+    let input = b.input("in", 1);
+    let parameters = NeuronParameters {
+        tau_syn_s: Some(Parameter::Uniform(0.03)),
+        bias: (0..20).map(|i| 0.1 + 0.02 * f64::from(i)).collect(),
+        ..lif(20, 0.01)
+    };
+    let out = b.neurons("out", 20, parameters);
+    b.project("p", input, out, Weights::Dense { targets: 20, sources: 1, values: vec![0.2; 20] }, 0);
+    b.output(out);
+    let (chip, reference) = both(&b.build().unwrap(), 40, (1, 20));
+    assert!(reference > 100 && close(chip, reference, 0.01), "{chip} against {reference}");
+}
+
+/// Read-outs that never spike are compared by their membranes, so they may not clip and must know their rest.
+#[test]
+fn probed_membranes_answer_as_the_reference() {
+    for (values, bias, v_leak) in [
+        (vec![0.01, 0.01, 0.01, -0.01], [1.0, 1.2], [0.0, 0.0]),
+        (vec![0.01, 0.02, 0.02, 0.01], [0.0, 0.0], [0.0, 10.0]),
+        (vec![0.01, 0.02, 0.02, 0.01], [0.0, 0.0], [3.0, 0.0]),
+    ] {
+        let mut b = builder();
+        let input = b.input("in", 2);
+        let parameters = NeuronParameters {
+            v_threshold: None,
+            bias: bias.to_vec(),
+            v_leak: Parameter::Each(v_leak.to_vec()),
+            ..lif(2, 0.02)
+        };
+        let out = b.neurons("out", 2, parameters);
+        b.project("p", input, out, Weights::Dense { targets: 2, sources: 2, values }, 0);
+        b.output(out);
+        let recording = recorded(&generic(1, 1, 1), &b.build().unwrap(), 100, (1, 2));
+        assert_eq!(recording.counters.core_total().clips, 0);
+        for sample in &recording.samples {
+            assert!(sample.answer.is_some() && sample.answer == sample.reference, "{sample:?}");
+        }
+    }
+}
+
+#[test]
+fn outputs_that_cannot_be_compared_are_refused() {
+    let network = |thresholds: [Option<f64>; 2]| {
+        let mut b = builder();
+        let input = b.input("in", 2);
+        for (name, threshold) in ["a", "b"].into_iter().zip(thresholds) {
+            let parameters =
+                NeuronParameters { v_threshold: threshold.map(Parameter::Uniform), ..lif(2, 0.02) };
+            let out = b.neurons(name, 2, parameters);
+            b.project(name, input, out, Weights::OneToOne(vec![1.0; 2]), 0);
+            b.output(out);
+        }
+        b.build().unwrap()
+    };
+    for thresholds in [[None, None], [None, Some(1.0)]] {
+        let error = map(&network(thresholds), &generic(1, 1, 1), &MapOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("cannot be compared"), "{error}");
+    }
+    assert!(map(&network([Some(1.0), Some(2.0)]), &generic(1, 1, 1), &MapOptions::default()).is_ok());
+}
+
 #[test]
 fn a_builder_reports_every_fault_at_once() {
     let mut b = builder();
@@ -121,6 +232,8 @@ fn a_builder_reports_every_fault_at_once() {
     b.project("too late", out, out, Weights::OneToOne(vec![1.0; 2]), 63);
     b.project("into an input", out, input, Weights::Dense { targets: 3, sources: 2, values: vec![1.0; 6] }, 0);
     b.output(input);
+    b.output(out);
+    b.output(out);
     let error = b.build().unwrap_err();
-    assert!(error.problems.len() >= 8, "{error}");
+    assert!(error.problems.len() >= 9, "{error}");
 }

@@ -142,6 +142,16 @@ fn several_edges_into_a_node_add_up_and_loops_recur() {
 }
 
 #[test]
+fn an_edge_named_twice_is_one_edge() {
+    let nodes = [port("in", "Input", 2), lif("lif", 2), port("out", "Output", 2), port("again", "Output", 2)];
+    let edges = [("in", "lif"), ("in", "lif"), ("lif", "out"), ("lif", "out")];
+    let network = read(&nodes, &edges).unwrap();
+    assert_eq!((network.projections().len(), network.outputs().len()), (1, 1));
+    let edges = [("in", "lif"), ("lif", "out"), ("lif", "again")];
+    refused(&nodes, &edges, &["named as an output twice"]);
+}
+
+#[test]
 fn old_files_without_v_reset_mean_zero() {
     let mut old = lif("lif", 2);
     old.fields.pop();
@@ -238,6 +248,14 @@ fn inconsistent_graphs_are_refused_with_every_fault() {
         &[port("in", "Input", 2), fc(2, 2, 2), port("out", "Output", 2)],
         &[("in", "fc"), ("fc", "out")],
         &["weighted sum"],
+    );
+    // A parameter without values.
+    let mut empty = lif("lif", 2);
+    empty.fields[3] = each("v_threshold", 1.0, 0);
+    refused(
+        &[port("in", "Input", 2), empty, port("out", "Output", 2)],
+        &[("in", "lif"), ("lif", "out")],
+        &["v_threshold is empty"],
     );
     // A time constant below dt.
     let mut fast = lif("lif", 2);

@@ -35,6 +35,9 @@ pub struct CubaLifParameters {
     pub threshold: Vec<i32>,
     /// Bias with its exponent applied.
     pub bias: Vec<i32>,
+    /// Current at the start and after a reset; 0 but where a bias shall come through the synaptic filter: u = -bias at
+    /// the start makes u + bias rise as the filter would.
+    pub initial_u: Vec<i32>,
     /// Refractory register; 0 behaves as 1.
     pub refractory: Vec<u16>,
     /// Lower limit of v.
@@ -95,6 +98,7 @@ impl CubaLifParameters {
             ("decay_u", self.decay_u.len()),
             ("decay_v", self.decay_v.len()),
             ("bias", self.bias.len()),
+            ("initial_u", self.initial_u.len()),
             ("refractory", self.refractory.len()),
         ];
         for (name, len) in lengths.into_iter().filter(|(_, len)| *len != neurons) {
@@ -110,6 +114,7 @@ impl CubaLifParameters {
         range("threshold", &mut self.threshold.iter().map(|&t| i64::from(t)), 0, i64::from(i32::MAX));
         let half = 1i64 << CURRENT_BITS;
         range("bias", &mut self.bias.iter().map(|&b| i64::from(b)), -half, half - 1);
+        range("initial_u", &mut self.initial_u.iter().map(|&u| i64::from(u)), -half, half - 1);
         if self.v_min > 0 || self.v_max < 0 {
             errors.push(ParameterError::Limits { v_min: self.v_min, v_max: self.v_max });
         }
@@ -135,7 +140,8 @@ impl CubaLif {
     pub fn new(parameters: CubaLifParameters) -> Result<Self, Vec<ParameterError>> {
         parameters.validate()?;
         let n = parameters.threshold.len();
-        Ok(Self { parameters, u: vec![0; n], v: vec![0; n], wait: vec![0; n], active: vec![0; n] })
+        let u = parameters.initial_u.clone();
+        Ok(Self { parameters, u, v: vec![0; n], wait: vec![0; n], active: vec![0; n] })
     }
 
     /// Currents.
@@ -208,7 +214,7 @@ impl NeuronModel for CubaLif {
     }
 
     fn reset(&mut self) {
-        self.u.fill(0);
+        self.u.copy_from_slice(&self.parameters.initial_u);
         self.v.fill(0);
         self.wait.fill(0);
     }
@@ -234,6 +240,7 @@ mod tests {
             decay_v: vec![0],
             threshold: vec![100],
             bias: vec![0],
+            initial_u: vec![0],
             refractory: vec![1],
             v_min: -(1 << 23) + 1,
             v_max: (1 << 23) - 1,
@@ -276,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn an_initial_current_is_there_again_after_a_reset() {
+        let mut model = one(|p| {
+            (p.decay_u, p.initial_u, p.bias, p.threshold) = (vec![2047], vec![-64], vec![64], vec![i32::MAX]);
+        });
+        let first = run(&mut model, &[0; 3]);
+        // u + bias rises 32, 48, 56 as a filter of one half would let it.
+        assert_eq!((model.v()[0], model.u()[0]), (32 + 48 + 56, -8));
+        model.reset();
+        assert_eq!((run(&mut model, &[0; 3]), model.v()[0]), (first, 136));
+    }
+
+    #[test]
     fn the_accumulator_wraps_at_21_bits_and_is_counted() {
         let mut model = one(|p| p.threshold = vec![i32::MAX]);
         let (_, counters) = run(&mut model, &[1 << 21]);
@@ -310,6 +329,7 @@ mod tests {
             decay_v: vec![],
             threshold: vec![-1],
             bias: vec![1 << 23],
+            initial_u: vec![0],
             refractory: vec![0],
             v_min: 1,
             v_max: 2,

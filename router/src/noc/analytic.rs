@@ -97,8 +97,7 @@ impl Noc for Analytic {
                     *counters.dropped.entry(cause).or_default() += uses;
                 } else {
                     counters.endpoints[leg.destination.index()].ejected += uses;
-                    let loopback = leg.destination == source;
-                    counters.count_arrival(leg.hops, loopback, leg.latency_ps(flits), uses);
+                    counters.count_arrival(&self.topology, source, leg, leg.latency_ps(flits), uses);
                 }
             }
         }

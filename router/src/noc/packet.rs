@@ -31,6 +31,9 @@ pub struct QueueLimits {
     pub packets: u32,
 }
 
+/// Absolute time beyond which a drained network starts again at 0: 13 days.
+const REWIND_PS: u64 = 1 << 60;
+
 /// A connection: links first, then one injection and one ejection connection for each endpoint.
 type Connection = usize;
 
@@ -128,6 +131,8 @@ pub struct PacketNoc {
     occupied: Vec<u32>,
     stored: Vec<Stored>,
     free: Vec<u32>,
+    /// Packets that have become the head of their queue and have not asked for their branches yet.
+    heads: VecDeque<u32>,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     sequence: u64,
     /// Absolute time of the current call's time 0.
@@ -163,6 +168,7 @@ impl PacketNoc {
             occupied: vec![0; connections],
             stored: Vec::new(),
             free: Vec::new(),
+            heads: VecDeque::new(),
             events: BinaryHeap::new(),
             sequence: 0,
             base_ps: 0,
@@ -307,9 +313,8 @@ impl PacketNoc {
         self.free.push(packet);
         self.queues[queue].pop_front();
         self.schedule(tail_out_ps.max(now), Event::SlotFree { connection: queue });
-        if let Some(&head) = self.queues[queue].front() {
-            self.become_head(head, now);
-        }
+        // A list, not a call: a long queue must not become a deep stack.
+        self.heads.extend(self.queues[queue].front());
     }
 
     fn handle(&mut self, now: u64, event: Event, verdicts: &mut VerdictSink<'_>, end_ps: &mut u64) {
@@ -319,7 +324,7 @@ impl PacketNoc {
                 let queue = self.stored[packet as usize].queue;
                 self.queues[queue].push_back(packet);
                 if self.queues[queue].len() == 1 {
-                    self.become_head(packet, now);
+                    self.heads.push_back(packet);
                 }
             }
             Event::Wake { connection } => {
@@ -332,8 +337,8 @@ impl PacketNoc {
             }
             Event::Arrives { route, leg, tag, injected_ps } => {
                 let leg = self.routes.legs(route)[leg as usize];
-                let loopback = leg.destination == self.routes.source(route);
-                self.counters.count_arrival(leg.hops, loopback, now - injected_ps, 1);
+                let source = self.routes.source(route);
+                self.counters.count_arrival(&self.topology, source, &leg, now - injected_ps, 1);
                 self.counters.in_flight -= 1;
                 self.counters.endpoints[leg.destination.index()].ejected += 1;
                 let at_ps = now - self.base_ps;
@@ -341,6 +346,9 @@ impl PacketNoc {
                 let fate = Fate::Arrived { at_ps };
                 verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
             }
+        }
+        while let Some(head) = self.heads.pop_front() {
+            self.become_head(head, now);
         }
     }
 
@@ -413,6 +421,11 @@ impl Noc for PacketNoc {
         }
         // A drained network is idle from its horizon on, so the next call may start there.
         self.base_ps = limit.unwrap_or(self.horizon_ps);
+        if self.base_ps > REWIND_PS && self.events.is_empty() && self.horizon_ps <= self.base_ps {
+            // Nothing is under way or occupied any more: time may start again before it leaves 64 bits.
+            self.busy_until.fill(0);
+            (self.base_ps, self.horizon_ps) = (0, 0);
+        }
         TickOutcome { end_ps, in_flight: self.counters.in_flight }
     }
 
@@ -428,6 +441,7 @@ impl Noc for PacketNoc {
         self.occupied.fill(0);
         self.stored.clear();
         self.free.clear();
+        self.heads.clear();
         self.events.clear();
         (self.sequence, self.base_ps, self.horizon_ps) = (0, 0, 0);
         self.counters = Self::silent(&self.topology);

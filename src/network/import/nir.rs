@@ -9,7 +9,7 @@ use crate::error::{Error, Problem, all_well};
 use crate::network::{
     Conventions, Network, NetworkBuilder, NeuronParameters, Parameter, PopulationId, Weights,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A node as listed by `inspect`.
@@ -106,7 +106,15 @@ fn summarise(file: &Hdf5) -> Result<NirSummary, Error> {
         problems.push(Problem::new(file.name(), format!("`edges` holds {} names, not pairs", flat.len()), ""));
     }
     all_well(problems)?;
-    let edges = flat.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    // The same edge twice is the same edge: parallel connections need a node each.
+    let mut edges: Vec<(String, String)> = Vec::new();
+    let mut known = BTreeSet::new();
+    for pair in flat.chunks_exact(2) {
+        let edge = (pair[0].clone(), pair[1].clone());
+        if known.insert(edge.clone()) {
+            edges.push(edge);
+        }
+    }
     Ok(NirSummary { version, nodes, edges })
 }
 
@@ -489,7 +497,16 @@ impl Reader<'_> {
             match values.len() {
                 1 => Parameter::Uniform(values[0]),
                 n if n == size => Parameter::Each(values),
-                0 => Parameter::Uniform(1.0), // The absence is already reported.
+                0 => {
+                    if fields.iter().any(|(name, _)| name == field) {
+                        self.complain(
+                            node,
+                            format!("{field} is empty"),
+                            "give one value, or one for each neuron",
+                        );
+                    }
+                    Parameter::Uniform(1.0) // An absent field is reported on reading.
+                }
                 n => {
                     self.complain(
                         node,

@@ -1,6 +1,5 @@
 //! Arrays and spike trains from CSV, NPZ and IDX files.
 
-use super::images::flat;
 use crate::error::{Error, ErrorKind, Problem, all_well};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,6 +9,8 @@ use std::path::Path;
 const MOST_FAULTS: usize = 20;
 /// Samples of one file; more is surely a mistake in it.
 const MOST_SAMPLES: u64 = 1 << 24;
+/// Elements of an array, 2 GiB of memory.
+const MOST_ELEMENTS: u64 = 1 << 28;
 
 /// Whole numbers in row-major order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,11 @@ pub(super) fn read_npz(path: &Path, names: &[&str]) -> Result<BTreeMap<String, A
 fn read_npy<R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Array> {
     use npyz::{DType, Order, TypeChar};
     let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();
+    let elements = npy.shape().iter().try_fold(1u64, |product, d| product.checked_mul(*d));
     let invalid = |what: String| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
+    if elements.is_none_or(|n| n > MOST_ELEMENTS) {
+        return Err(invalid(format!("its shape is {shape:?}; at most {MOST_ELEMENTS} elements are read")));
+    }
     let DType::Plain(kind) = npy.dtype() else { return Err(invalid("it is a structured array".into())) };
     if npy.order() == Order::Fortran && shape.len() > 1 {
         return Err(invalid("it is in Fortran order".into()));
@@ -108,6 +113,8 @@ type Trains = (Vec<Vec<(u64, u32)>>, Vec<u32>);
 /// A CSV table with the columns `tick,input` or `sample,tick,input` and a header line.
 pub(super) fn csv(path: &Path, inputs: u32, ticks: u32) -> Result<Trains, Error> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", &e))?;
+    // Spreadsheets put a byte order mark in front.
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let header: Vec<&str> =
         lines.next().map_or(Vec::new(), |(_, line)| line.split(',').map(str::trim).collect());
@@ -129,13 +136,13 @@ pub(super) fn csv(path: &Path, inputs: u32, ticks: u32) -> Result<Trains, Error>
             _ => spikes.complain(place, format!("`{line}` is not {} whole numbers", header.len())),
         }
     }
-    spikes.finish(1).map(|trains| (trains, Vec::new()))
+    spikes.finish(path, 1).map(|trains| (trains, Vec::new()))
 }
 
 /// Arrays `tick`, `input` and perhaps `sample`, all of one length; perhaps `label`, one a sample.
 pub(super) fn npz(path: &Path, inputs: u32, ticks: u32) -> Result<Trains, Error> {
     let arrays = read_npz(path, &["tick", "input", "sample", "label"])?;
-    let get = |name: &str| arrays.get(name).map(flat);
+    let get = |name: &str| arrays.get(name).map(|array| &array.values[..]);
     let (Some(tick), Some(input)) = (get("tick"), get("input")) else {
         return Err(fault(path, "wanted the arrays `tick` and `input`", "write them with numpy.savez"));
     };
@@ -151,7 +158,7 @@ pub(super) fn npz(path: &Path, inputs: u32, ticks: u32) -> Result<Trains, Error>
         let place = || format!("{}, entry {i}", path.display());
         spikes.push(sample.map_or(0, |s| s[i]), tick[i], input[i], place);
     }
-    let trains = spikes.finish(labels.len().max(1))?;
+    let trains = spikes.finish(path, labels.len().max(1))?;
     if !labels.is_empty() && labels.len() != trains.len() {
         let what = format!("{} labels for {} samples", labels.len(), trains.len());
         return Err(fault(path, what, "give one label a sample, or none"));
@@ -196,9 +203,17 @@ impl Spikes {
         }
     }
 
-    fn finish(mut self, least_samples: usize) -> Result<Vec<Vec<(u64, u32)>>, Error> {
-        all_well(std::mem::take(&mut self.problems))?;
+    fn finish(mut self, path: &Path, least_samples: usize) -> Result<Vec<Vec<(u64, u32)>>, Error> {
         let count = self.by_sample.keys().next_back().map_or(0, |last| *last as usize + 1).max(least_samples);
+        if count > least_samples.max(1024 + 16 * self.by_sample.len()) {
+            let what = format!(
+                "samples are numbered up to {}, but only {} have spikes",
+                count - 1,
+                self.by_sample.len()
+            );
+            self.complain(path.display().to_string(), what);
+        }
+        all_well(std::mem::take(&mut self.problems))?;
         let mut trains = vec![Vec::new(); count];
         for (sample, mut train) in self.by_sample {
             train.sort_unstable();

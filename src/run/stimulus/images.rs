@@ -1,8 +1,9 @@
 //! Images as spikes: rate and latency codes over pixels in row-major order.
 
 use super::SampleSelection;
-use super::files::{Array, read_idx, read_npz};
+use super::files::{read_idx, read_npz};
 use crate::error::{Error, ErrorKind};
+use std::ops::Range;
 use std::path::Path;
 
 /// How a pixel becomes spikes.
@@ -46,7 +47,19 @@ impl Images {
     ) -> Result<Self, Error> {
         let fault =
             |what: String, hint: &str| Error::one(ErrorKind::Invalid, path.display().to_string(), what, hint);
+        if let Coding::Latency { least, .. } = coding
+            && least > full_scale
+        {
+            let what = format!("`least` is {least}, above full_scale {full_scale}: no pixel would ever fire");
+            return Err(fault(what, "choose a smaller `least`"));
+        }
         let is_npz = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
+        if is_npz && label_path.is_some() {
+            return Err(fault(
+                "an NPZ file brings its labels along; `labels` names another file".into(),
+                "remove `labels`",
+            ));
+        }
         let (images, labels, index) = if is_npz {
             let index_name = match samples {
                 SampleSelection::All => None,
@@ -55,7 +68,7 @@ impl Images {
             let names: Vec<&str> = ["images", "labels"].into_iter().chain(index_name).collect();
             let mut arrays = read_npz(path, &names)?;
             let index = index_name.map(|name| {
-                arrays.remove(name).ok_or_else(|| {
+                arrays.get(name).cloned().ok_or_else(|| {
                     fault(format!("there is no array `{name}`"), "see `samples` in the configuration")
                 })
             });
@@ -72,7 +85,12 @@ impl Images {
             (read_idx(path)?, label_path.map(read_idx).transpose()?, None)
         };
         let count = images.shape.first().copied().unwrap_or(0);
-        let pixels = images.shape.iter().skip(1).product::<usize>();
+        let pixels =
+            images.shape.iter().skip(1).try_fold(1usize, |product, d| product.checked_mul(*d)).unwrap_or(0);
+        if count.checked_mul(pixels) != Some(images.values.len()) || pixels == 0 {
+            let what = format!("images have the shape {:?}, which makes no pixels", images.shape);
+            return Err(fault(what, "wanted (images, height, width) or (images, pixels)"));
+        }
         if let Some(labels) = &labels
             && labels.values.len() != count
         {
@@ -121,45 +139,35 @@ impl Images {
         &self.labels
     }
 
-    pub(super) fn encode(&self, sample: usize, train: &mut [Vec<u32>]) {
+    /// Spikes of the ticks from `start` on, `chunk.len()` of them.
+    pub(super) fn encode(&self, sample: usize, start: u64, chunk: &mut [Vec<u32>]) {
         let pixels = &self.values[sample * self.pixels..(sample + 1) * self.pixels];
+        let ticks = start..start + chunk.len() as u64;
         for (input, &pixel) in pixels.iter().enumerate() {
-            encode_pixel(
-                u64::from(pixel),
-                u64::from(self.full_scale),
-                self.coding,
-                train.len() as u64,
-                |tick| {
-                    train[tick as usize].push(input as u32);
-                },
-            );
+            encode_pixel(u64::from(pixel), u64::from(self.full_scale), self.coding, &ticks, |tick| {
+                chunk[(tick - start) as usize].push(input as u32);
+            });
         }
     }
 }
 
-fn encode_pixel(pixel: u64, full_scale: u64, coding: Coding, ticks: u64, mut spike: impl FnMut(u64)) {
+fn encode_pixel(pixel: u64, full_scale: u64, coding: Coding, ticks: &Range<u64>, mut spike: impl FnMut(u64)) {
     match coding {
         Coding::Rate { num, den } => {
             let (num, den) = (pixel * u64::from(num), full_scale * u64::from(den));
             // Spike k of the train falls on the last tick t with floor(t num / den) < k.
-            let mut k = 1;
-            while num > 0 && k <= ticks * num / den {
+            let spikes_before = |tick: u64| tick * num / den;
+            for k in spikes_before(ticks.start) + 1..=spikes_before(ticks.end) {
                 spike((k * den).div_ceil(num) - 1);
-                k += 1;
             }
         }
         Coding::Latency { window, least } => {
             let tick = (full_scale - pixel) * (u64::from(window) - 1) / full_scale;
-            if pixel >= u64::from(least) && tick < ticks {
+            if pixel >= u64::from(least) && ticks.contains(&tick) {
                 spike(tick);
             }
         }
     }
-}
-
-/// Turns an array into (rows, length of a row); used by files of spike trains too.
-pub(super) fn flat(array: &Array) -> &[i64] {
-    &array.values
 }
 
 #[cfg(test)]
@@ -172,7 +180,16 @@ mod tests {
             for pixel in 0..=16u64 {
                 let mut got = Vec::new();
                 let coding = Coding::Rate { num: num as u32, den: den as u32 };
-                encode_pixel(pixel, 16, coding, 40, |t| got.push(t));
+                for start in [0, 13, 14] {
+                    let end = if start == 0 {
+                        13
+                    } else if start == 13 {
+                        14
+                    } else {
+                        40
+                    };
+                    encode_pixel(pixel, 16, coding, &(start..end), |t| got.push(t));
+                }
                 let sum = |t: u64| t * pixel * num / (16 * den);
                 let wanted: Vec<u64> = (0..40).filter(|&t| sum(t + 1) > sum(t)).collect();
                 assert_eq!(got, wanted, "pixel {pixel}, {num}/{den}");
@@ -185,7 +202,7 @@ mod tests {
         let coding = Coding::Latency { window: 10, least: 1 };
         let first = |pixel| {
             let mut got = Vec::new();
-            encode_pixel(pixel, 16, coding, 10, |t| got.push(t));
+            encode_pixel(pixel, 16, coding, &(0..10), |t| got.push(t));
             assert!(got.len() <= 1);
             got.first().copied()
         };

@@ -56,9 +56,6 @@ pub enum StimulusConfig {
     },
 }
 
-/// One sample: `spikes[tick]` lists the input indices that spike, ascending.
-pub type SpikeTrain = Vec<Vec<u32>>;
-
 #[derive(Clone, Debug)]
 enum Source {
     Images(Images),
@@ -154,25 +151,57 @@ impl Stimulus {
         self.ticks
     }
 
-    /// The input spikes of one sample.
-    pub fn train(&self, sample: usize) -> SpikeTrain {
-        let mut train = vec![Vec::new(); self.ticks as usize];
+    /// The input spikes of one sample, made as they are asked for.
+    pub fn train(&self, sample: usize) -> SpikeTrain<'_> {
+        SpikeTrain { stimulus: self, sample, chunk: Vec::new(), start: 0 }
+    }
+
+    /// Input spikes of the ticks from `start` on, `chunk.len()` of them.
+    fn fill(&self, sample: usize, start: u32, chunk: &mut [Vec<u32>]) {
+        let end = u64::from(start) + chunk.len() as u64;
         match &self.source {
-            Source::Images(images) => images.encode(sample, &mut train),
+            Source::Images(images) => images.encode(sample, u64::from(start), chunk),
             Source::Trains(trains) => {
-                for &(tick, input) in &trains[sample] {
-                    train[tick as usize].push(input);
+                let train = &trains[sample];
+                let first = train.partition_point(|&(tick, _)| tick < u64::from(start));
+                for &(tick, input) in train[first..].iter().take_while(|&&(tick, _)| tick < end) {
+                    chunk[(tick - u64::from(start)) as usize].push(input);
                 }
             }
             Source::Poisson { num, den, seed, .. } => {
-                for (tick, spikes) in train.iter_mut().enumerate() {
-                    let when = sample as u64 * u64::from(self.ticks) + tick as u64;
+                for (tick, spikes) in (u64::from(start)..end).zip(chunk) {
+                    let when = sample as u64 * u64::from(self.ticks) + tick;
                     spikes.extend((0..self.inputs).filter(|&input| {
                         random::chance(random::bits(*seed, u64::from(input), when, DRAW_POISSON), *num, *den)
                     }));
                 }
             }
         }
-        train
+    }
+}
+
+/// Ticks made at once: long runs must not be held in memory before they start.
+const CHUNK_TICKS: u32 = 64;
+
+/// The input spikes of a sample.
+#[derive(Clone, Debug)]
+pub struct SpikeTrain<'a> {
+    stimulus: &'a Stimulus,
+    sample: usize,
+    chunk: Vec<Vec<u32>>,
+    start: u32,
+}
+
+impl SpikeTrain<'_> {
+    /// Input indices that spike in a tick, ascending; ticks must be asked for in ascending order.
+    pub fn tick(&mut self, tick: u32) -> &[u32] {
+        if tick >= self.start + self.chunk.len() as u32 {
+            self.start = tick;
+            let ticks = CHUNK_TICKS.min(self.stimulus.ticks.saturating_sub(tick)).max(1);
+            self.chunk.iter_mut().for_each(Vec::clear);
+            self.chunk.resize(ticks as usize, Vec::new());
+            self.stimulus.fill(self.sample, tick, &mut self.chunk);
+        }
+        &self.chunk[(tick - self.start) as usize]
     }
 }

@@ -8,21 +8,20 @@
 //! bias       s gain_v w_in bias                        mantissa << exponent, rounded to nearest
 //! decay      4096 (1 - keep)                           rounded to nearest, 0..4095
 //! ```
-//! s is as large as the registers allow and such that the largest weight uses the whole mantissa; if it can be had for
-//! at most one bit of the mantissa, also such that a neuron whose inputs of one sign all spike at once wraps neither accumulator
-//! nor current. The shift is a projection's own. Rounding errors of weights are at most half a step, a step being `1 << shift`, or twice that
-//! where a chip gives mixed-sign weights even mantissas only.
+//! How s is chosen is told in `scale.rs`. The shift is a projection's own. Rounding errors of weights are at most half a
+//! step, a step being `1 << shift`, or twice that where a chip gives mixed-sign weights even mantissas only. A bias
+//! behind a synaptic filter rises as the filter lets it: the current starts at minus the bias.
+
+mod scale;
 
 use crate::chip::{ChipSpec, Registers};
 use crate::error::{Error, ErrorKind, Problem, all_well};
 use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, discretise};
+use scale::{Drive, MEMBRANE_MOST};
 use serde::Serialize;
 
-/// Largest value of the accumulator, the current and the membrane: 21, 23 and 23 bits.
-const ACCUMULATOR_MOST: f64 = ((1 << 21) - 1) as f64;
-const CURRENT_MOST: f64 = ((1 << 23) - 1) as f64;
 /// A threshold no membrane exceeds: v is clipped to it.
-const NEVER: i32 = (1 << 23) - 1;
+const NEVER: i32 = MEMBRANE_MOST;
 
 /// What rounding cost a population.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -41,7 +40,7 @@ pub struct PopulationLoss {
     pub weight_error_max: f64,
     /// Largest relative error of a threshold.
     pub threshold_error: f64,
-    /// Largest error of a bias over its threshold.
+    /// Largest error of a bias over its threshold, of a read-out over the bias itself.
     pub bias_error: f64,
     /// Largest relative error of the membrane time constant.
     pub tau_mem_error: f64,
@@ -49,6 +48,20 @@ pub struct PopulationLoss {
     pub tau_syn_error: f64,
     /// What is not kept for other reasons than rounding.
     pub notes: Vec<String>,
+}
+
+impl PopulationLoss {
+    /// The largest relative loss, and of what.
+    pub fn worst(&self) -> (&'static str, f64) {
+        let losses = [
+            ("weights, rms,", self.weight_error_rms),
+            ("a threshold", self.threshold_error),
+            ("a bias", self.bias_error),
+            ("tau_mem", self.tau_mem_error),
+            ("tau_syn", self.tau_syn_error),
+        ];
+        losses.into_iter().fold(losses[0], |worst, next| if next.1 > worst.1 { next } else { worst })
+    }
 }
 
 /// Registers of a population, by neuron.
@@ -62,6 +75,12 @@ pub struct PopulationCode {
     pub threshold: Vec<i32>,
     /// Bias.
     pub bias: Vec<i32>,
+    /// Current at the start.
+    pub initial_u: Vec<i32>,
+    /// Potential that the chip's 0 stands for, in chip units.
+    pub rest: Vec<i64>,
+    /// Chip units a unit of membrane potential.
+    pub scale: f64,
     /// Real weight to chip weight.
     factor: Vec<f64>,
 }
@@ -109,6 +128,7 @@ pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), 
             problems.push(Problem::new(format!("projection `{}`", projection.name), what, "use a longer dt"));
         }
     }
+    problems.extend(mixed_readout(network));
     for (id, population) in network.ids().zip(network.populations()) {
         let Some(parameters) = population.parameters() else { continue };
         let neurons = network.neurons_of(id).count();
@@ -133,8 +153,25 @@ pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), 
     all_well(problems)
 }
 
+/// Read-outs are compared with each other, so they must be of one kind and, if probed, of one scale.
+fn mixed_readout(network: &Network) -> Option<Problem> {
+    let silent =
+        |id: &&PopulationId| network.population(**id).parameters().is_some_and(|p| p.v_threshold.is_none());
+    let probed = network.outputs().iter().filter(silent).count();
+    if probed == 0 || network.outputs().len() == 1 {
+        return None;
+    }
+    let names: Vec<_> =
+        network.outputs().iter().map(|id| format!("`{}`", network.population(*id).name)).collect();
+    Some(Problem::new(
+        format!("outputs {}", names.join(", ")),
+        "populations that never spike (LI) are read by their membranes, which cannot be compared with those of others",
+        "keep one LI population as the output, or let all outputs spike",
+    ))
+}
+
 /// What one projection's scaled weights look like before rounding.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Extent {
     largest: f64,
     positive: bool,
@@ -176,104 +213,53 @@ impl Quantised {
         neurons: &[DiscreteNeuron],
         registers: &Registers,
     ) -> Result<PopulationLoss, Problem> {
-        let name = &network.population(id).name;
+        let population = network.population(id);
         let incoming: Vec<usize> =
             (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
         // One pass over the weights: the largest of each projection, and what a neuron can get at once.
         let mut extents = vec![Extent::default(); incoming.len()];
-        let mut at_once = vec![(0.0f64, 0.0f64); neurons.len()];
+        let mut drives = vec![Drive::default(); neurons.len()];
         for (extent, &p) in extents.iter_mut().zip(&incoming) {
-            for (target, neuron) in neurons.iter().enumerate() {
+            for (target, (neuron, drive)) in neurons.iter().zip(&mut drives).enumerate() {
                 let gain = neuron.gain_u * neuron.gain_v;
                 network.projections()[p].weights.for_each_source(target as u32, |_, weight| {
                     let scaled = f64::from(weight) * gain;
                     extent.largest = extent.largest.max(scaled.abs());
                     extent.positive |= scaled > 0.0;
                     extent.negative |= scaled < 0.0;
-                    let (excitation, inhibition) = &mut at_once[target];
-                    *excitation += scaled.max(0.0);
-                    *inhibition -= scaled.min(0.0);
+                    drive.excitation += scaled.max(0.0);
+                    drive.inhibition -= scaled.min(0.0);
                 });
             }
         }
-        let codes: Vec<_> = extents.iter().map(|e| Self::mantissas(e, registers)).collect();
-        let bias = |n: &DiscreteNeuron| n.gain_v * n.gain_u / (1.0 - n.keep_u) * n.bias;
+        let projections: Vec<_> = extents.iter().map(|e| (*e, Self::mantissas(e, registers))).collect();
+        let subtracts = network.conventions().reset == Reset::Subtract;
         let largest = |f: &dyn Fn(&DiscreteNeuron) -> f64| neurons.iter().map(f).fold(0.0f64, f64::max);
-        let threshold = largest(&|n| n.threshold.unwrap_or(0.0));
-        let largest_bias = largest(&|n| bias(n).abs());
-        // Hard limits of s: threshold and bias registers, the largest weight.
-        let limit = |most: f64, value: f64| if value > 0.0 { most / value } else { f64::INFINITY };
-        let bias_most = f64::from(registers.bias_mantissa) * f64::from(1u32 << registers.bias_exponent);
-        let mut hard =
-            limit(f64::from(registers.threshold_most()), threshold).min(limit(bias_most, largest_bias));
-        for (extent, code) in extents.iter().zip(&codes) {
-            let most = f64::from(code.most) * f64::from(1u32 << registers.weight_shift_most);
-            hard = hard.min(limit(most, extent.largest));
-        }
-        // Soft limit: no wrap even if all inputs of one sign come at once, for ever.
-        let mut soft = f64::INFINITY;
-        for (neuron, &(excitation, inhibition)) in neurons.iter().zip(&at_once) {
-            let sum = excitation.max(inhibition);
-            soft = soft.min(limit(ACCUMULATOR_MOST, sum)).min(limit(CURRENT_MOST, sum / (1.0 - neuron.keep_u)));
-            if neuron.threshold.is_none() && neuron.keep_v < 1.0 {
-                let most = sum / (1.0 - neuron.keep_u) / (1.0 - neuron.keep_v);
-                soft = soft.min(limit(CURRENT_MOST, most));
-            }
-        }
-        let mut loss = PopulationLoss { population: name.clone(), ..PopulationLoss::default() };
-        let widest =
-            extents.iter().zip(&codes).filter(|(e, _)| e.largest > 0.0).max_by(|a, b| {
-                (a.0.largest / f64::from(a.1.most)).total_cmp(&(b.0.largest / f64::from(b.1.most)))
-            });
-        let scale = match widest {
-            Some((extent, code)) => {
-                let full = |shift: u8| f64::from(code.most) * f64::from(1u32 << shift) / extent.largest;
-                let shifts = registers.weight_shift_least..=registers.weight_shift_most;
-                let best = shifts.clone().rev().find(|&k| full(k) <= hard.min(soft));
-                let least = full(registers.weight_shift_least);
-                match best {
-                    Some(shift) => full(shift),
-                    None if soft.min(hard) >= least / 2.0 => soft.min(hard),
-                    None if least <= hard => {
-                        loss.notes.push(
-                            "a neuron whose inputs of one sign all spike at once may wrap its accumulator"
-                                .into(),
-                        );
-                        least
-                    }
-                    None => {
-                        loss.notes.push(
-                            "the threshold register leaves the weights a part of their mantissa only".into(),
-                        );
-                        hard
-                    }
-                }
-            }
-            None if hard.is_finite() => hard,
-            None => 1.0,
-        };
-        if !(scale.is_finite() && scale > 0.0) || threshold > 0.0 && scale * threshold < 1.0 {
-            return Err(Problem::new(
-                format!("population `{name}`"),
+        let chosen = scale::choose(neurons, &drives, &projections, registers, subtracts).ok_or_else(|| {
+            let threshold = largest(&|n| n.threshold.unwrap_or(0.0));
+            let weight = extents.iter().map(|e| e.largest).fold(0.0, f64::max);
+            Problem::new(
+                format!("population `{}`", population.name),
                 format!(
-                    "no scale brings thresholds up to {threshold} and weights up to {:.3e} into the registers together",
-                    extents.iter().map(|e| e.largest).fold(0.0, f64::max)
+                    "no scale brings thresholds up to {threshold:.3e} and weights up to {weight:.3e} into the registers"
                 ),
                 "rescale weights and thresholds of the population",
-            ));
-        }
-        loss.scale = scale;
-        for ((&p, extent), code) in incoming.iter().zip(&extents).zip(&codes) {
-            let wanted = scale * extent.largest / (f64::from(code.most) + 0.5);
-            let shifts = registers.weight_shift_least..=registers.weight_shift_most;
-            let shift = shifts.clone().find(|&k| wanted <= f64::from(1u32 << k));
+            )
+        })?;
+        let mut loss = PopulationLoss {
+            population: population.name.clone(),
+            scale: chosen.units,
+            notes: chosen.note.into_iter().map(str::to_owned).collect(),
+            ..PopulationLoss::default()
+        };
+        for (&p, (extent, code)) in incoming.iter().zip(&projections) {
+            let wanted = chosen.units * extent.largest / (f64::from(code.most) + 0.5);
+            let mut shifts = registers.weight_shift_least..=registers.weight_shift_most;
+            let shift = shifts.find(|&k| wanted <= f64::from(1u32 << k));
             self.projections[p] =
                 ProjectionCode { shift: shift.unwrap_or(registers.weight_shift_most), ..*code };
         }
-        self.populations[id.0 as usize] = code(neurons, scale, registers, &bias, &mut loss);
-        if neurons.iter().any(|n| n.keep_u > 0.0 && n.bias != 0.0) {
-            loss.notes.push("biases act on the membrane at once, not through the synaptic filter".into());
-        }
+        self.populations[id.0 as usize] = code(neurons, chosen.units, registers, &mut loss);
         self.measure(network, id, &incoming, &mut loss);
         Ok(loss)
     }
@@ -323,10 +309,9 @@ fn code(
     neurons: &[DiscreteNeuron],
     scale: f64,
     registers: &Registers,
-    bias: &dyn Fn(&DiscreteNeuron) -> f64,
     loss: &mut PopulationLoss,
 ) -> PopulationCode {
-    let mut code = PopulationCode::default();
+    let mut code = PopulationCode { scale, ..PopulationCode::default() };
     for neuron in neurons {
         let decay_v = (4096.0 * (1.0 - neuron.keep_v)).round().clamp(0.0, 4095.0);
         // The current's register is one less than its effect.
@@ -349,14 +334,18 @@ fn code(
                 threshold
             }
         };
-        let exact = bias(neuron) * scale;
+        let exact = scale::bias(neuron) * scale;
         let rounded = round_bias(exact, registers);
-        let span = neuron.threshold.map_or(1.0, |t| t * scale).max(1.0);
-        loss.bias_error = loss.bias_error.max((f64::from(rounded) - exact).abs() / span);
+        if exact != 0.0 {
+            let span = neuron.threshold.map_or(exact.abs(), |t| t * scale).max(1.0);
+            loss.bias_error = loss.bias_error.max((f64::from(rounded) - exact).abs() / span);
+        }
         code.decay_u.push(decay_u as u16);
         code.decay_v.push(decay_v as u16);
         code.threshold.push(threshold);
         code.bias.push(rounded);
+        code.initial_u.push(if neuron.keep_u > 0.0 { -rounded } else { 0 });
+        code.rest.push((neuron.rest * scale).round() as i64);
         code.factor.push(scale * neuron.gain_u * neuron.gain_v);
     }
     code
