@@ -5,10 +5,9 @@
 //! a neuron in it. NIR leaves dt, the reset by subtraction and the integration rule open: the caller decides.
 
 use super::hdf5::Hdf5;
+use super::linear::Map;
 use crate::error::{Error, Problem, all_well};
-use crate::network::{
-    Conventions, Network, NetworkBuilder, NeuronParameters, Parameter, PopulationId, Weights,
-};
+use crate::network::{Conventions, Network, NetworkBuilder, NeuronParameters, Parameter, PopulationId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -116,97 +115,6 @@ fn summarise(file: &Hdf5) -> Result<NirSummary, Error> {
         }
     }
     Ok(NirSummary { version, nodes, edges })
-}
-
-/// A linear map between neuron populations.
-#[derive(Clone, Debug, PartialEq)]
-enum Map {
-    Identity,
-    Diagonal(Vec<f64>),
-    /// `values[out * inputs + in]`
-    Matrix {
-        outputs: usize,
-        inputs: usize,
-        values: Vec<f64>,
-    },
-}
-
-impl Map {
-    /// Outputs, given the size of what it is applied to.
-    fn outputs(&self, inputs: usize) -> usize {
-        match self {
-            Map::Identity => inputs,
-            Map::Diagonal(scale) => scale.len(),
-            Map::Matrix { outputs, .. } => *outputs,
-        }
-    }
-
-    /// Inputs it takes; `None` takes any.
-    fn inputs(&self) -> Option<usize> {
-        match self {
-            Map::Identity => None,
-            Map::Diagonal(scale) => Some(scale.len()),
-            Map::Matrix { inputs, .. } => Some(*inputs),
-        }
-    }
-
-    fn apply(&self, x: &[f64]) -> Vec<f64> {
-        match self {
-            Map::Identity => x.to_vec(),
-            Map::Diagonal(scale) => scale.iter().zip(x).map(|(s, x)| s * x).collect(),
-            Map::Matrix { inputs, values, .. } => values
-                .chunks_exact((*inputs).max(1))
-                .map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum())
-                .collect(),
-        }
-    }
-
-    /// The map that applies `before` first; sizes fit.
-    fn after(&self, before: Map) -> Map {
-        match (self, before) {
-            (map, Map::Identity) => map.clone(),
-            (Map::Identity, before) => before,
-            (Map::Diagonal(a), Map::Diagonal(b)) => {
-                Map::Diagonal(a.iter().zip(b).map(|(a, b)| a * b).collect())
-            }
-            (Map::Diagonal(scale), Map::Matrix { outputs, inputs, mut values }) => {
-                for (row, scale) in values.chunks_exact_mut(inputs.max(1)).zip(scale) {
-                    row.iter_mut().for_each(|w| *w *= scale);
-                }
-                Map::Matrix { outputs, inputs, values }
-            }
-            (Map::Matrix { outputs, inputs, values }, Map::Diagonal(scale)) => {
-                let mut values = values.clone();
-                for row in values.chunks_exact_mut((*inputs).max(1)) {
-                    row.iter_mut().zip(&scale).for_each(|(w, s)| *w *= s);
-                }
-                Map::Matrix { outputs: *outputs, inputs: *inputs, values }
-            }
-            (Map::Matrix { outputs, inputs, values }, Map::Matrix { inputs: first, values: before, .. }) => {
-                let mut product = vec![0.0; outputs * first];
-                for (o, row) in product.chunks_exact_mut(first.max(1)).enumerate() {
-                    for (i, weight) in
-                        values[o * inputs..(o + 1) * inputs].iter().enumerate().filter(|w| *w.1 != 0.0)
-                    {
-                        row.iter_mut().zip(&before[i * first..]).for_each(|(sum, b)| *sum += weight * b);
-                    }
-                }
-                Map::Matrix { outputs: *outputs, inputs: first, values: product }
-            }
-        }
-    }
-
-    /// As weights of a projection from a population of `sources` neurons.
-    fn into_weights(self, sources: usize) -> Weights {
-        let single = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
-        match self {
-            Map::Identity => Weights::OneToOne(vec![1.0; sources]),
-            Map::Diagonal(scale) => Weights::OneToOne(single(scale)),
-            Map::Matrix { outputs, inputs, values } => {
-                Weights::Dense { targets: outputs as u32, sources: inputs as u32, values: single(values) }
-            }
-        }
-    }
 }
 
 /// One contribution to a node's input.

@@ -3,8 +3,11 @@
 //! Every constant carries where it comes from: in a file a value is either plain (then it is the user's own) or
 //! `{ value = 3500, evidence = "simulated", source = "Davies et al. 2018, Table 2" }`.
 
+mod read;
+
+pub(crate) use read::read_citation;
+
 use crate::error::{Error, ErrorKind, Problem, all_well, nearest};
-use crate::toml_reader::{Document, Table};
 use serde::{Deserialize, Serialize};
 use spikemesh_router::{Coord, Direction, LinkClass, LocalClass, MeshSpec, Topology};
 use std::collections::BTreeMap;
@@ -204,8 +207,8 @@ pub struct ChipSpec {
 
 /// Embedded chips: (name, text).
 const PRESETS: &[(&str, &str)] = &[
-    ("loihi1-davies2018", include_str!("presets/loihi1-davies2018.toml")),
-    ("generic-28nm", include_str!("presets/generic-28nm.toml")),
+    ("loihi1-davies2018", include_str!("../presets/loihi1-davies2018.toml")),
+    ("generic-28nm", include_str!("../presets/generic-28nm.toml")),
 ];
 
 impl ChipSpec {
@@ -237,86 +240,6 @@ impl ChipSpec {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", &e))?;
         Self::parse(&path.display().to_string(), &text)
-    }
-
-    /// Reads a chip from text.
-    ///
-    /// # Errors
-    /// Everything wrong in it.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let document = Document::parse(file, text)?;
-        let spec = {
-            let root = document.root();
-            let mut citations = BTreeMap::new();
-            let spec = read(&root, &mut citations);
-            Self { citations, ..spec }
-        };
-        document.finish()?;
-        let problems = spec.inconsistencies().into_iter().map(|what| Problem::new(file, what, "")).collect();
-        all_well(problems)?;
-        Ok(spec)
-    }
-
-    /// Applies the changes of a configuration's table `chip`; problems are noted there.
-    pub(crate) fn apply(&mut self, table: &Table<'_>) {
-        if let Some((w, h)) = table.whole_pair("mesh", 1, 65_535) {
-            (self.width, self.height) = (w as u16, h as u16);
-        }
-        if let Some(n) = table.whole("cores_per_router", 1, 1024) {
-            self.cores_per_router = n as u16;
-        }
-        let too_large = self.cores() > MOST_CORES;
-        if too_large {
-            let key = if table.has("mesh") { "mesh" } else { "cores_per_router" };
-            let (w, h, each, cores) = (self.width, self.height, self.cores_per_router, self.cores());
-            let what = format!("{w} x {h} routers of {each} cores are {cores} cores; the most is {MOST_CORES}");
-            table.problem(key, what, "");
-        }
-        if let Some(n) = table.whole("queue_packets", 1, 1 << 20) {
-            self.queue_packets = n as u32;
-        }
-        if let Some(fan_out) = table.choice("fan_out", FAN_OUTS) {
-            self.fan_out = fan_out;
-        }
-        if let Some(name) = read_routing(table) {
-            self.routing = name;
-        }
-        if let Some(sync) = read_sync(table) {
-            self.sync = sync;
-        }
-        let (w, h) = (self.width, self.height);
-        let ports = [("input", "input_at", &mut self.input), ("output", "output_at", &mut self.output)];
-        for (edge_key, at_key, place) in ports {
-            if let Some(edge) = table.choice(edge_key, &edges()) {
-                *place = PortPlace::Edge(edge);
-            }
-            if let Some((x, y)) = table.whole_pair(at_key, 0, 65_534) {
-                if x < i64::from(w) && y < i64::from(h) {
-                    *place = PortPlace::At(Coord { x: x as u16, y: y as u16 });
-                } else {
-                    table.problem(at_key, format!("({x},{y}) is outside the mesh of {w} x {h} routers"), "");
-                }
-            }
-        }
-        let mut mesh = if too_large { None } else { self.mesh() };
-        for dead in table.tables("dead_links") {
-            let from = dead.whole_pair("from", 0, 65_534);
-            let direction = dead.required_choice("direction", &edges());
-            let (Some((x, y)), Some(direction)) = (from, direction) else {
-                if !dead.has("from") {
-                    dead.problem("from", "the key `from` is missing; it takes a router, as in [0, 0]", "");
-                }
-                continue;
-            };
-            let link = DeadLink { from: Coord { x: x as u16, y: y as u16 }, direction };
-            match mesh.as_mut().map(|mesh| mesh.kill_link(link.from, direction)) {
-                Some(Err(error)) => dead.problem("from", error.to_string(), "name a link inside the mesh"),
-                _ => self.dead_links.push(link),
-            }
-        }
-        if let Some(prices) = table.text("prices") {
-            self.prices = prices;
-        }
     }
 
     /// All cores.
@@ -462,153 +385,6 @@ const LONGEST_PS: u64 = 1 << 34;
 const MOST_FLITS: u16 = 4096;
 /// Cores of one chip; enough for 64 chips of 4,096.
 pub const MOST_CORES: u64 = 1 << 18;
-
-const FAN_OUTS: &[(&str, FanOut)] = &[("unicast", FanOut::Unicast), ("multicast", FanOut::Multicast)];
-
-/// Edges of the mesh by name.
-fn edges() -> [(&'static str, Direction); 4] {
-    Direction::ALL.map(|direction| (direction.name(), direction))
-}
-
-fn read_routing(table: &Table<'_>) -> Option<String> {
-    let names: Vec<_> = spikemesh_router::strategies().iter().map(|s| (s.name, s.name)).collect();
-    table.choice("routing", &names).map(str::to_owned)
-}
-
-fn read_sync(table: &Table<'_>) -> Option<SyncPolicy> {
-    let fixed = table.choice("sync", &[("barrier", false), ("fixed-tick", true)])?;
-    Some(if fixed {
-        // No length is demanded yet of what is not built yet.
-        SyncPolicy::FixedTick { period_ps: table.whole("tick_ps", 1, i64::MAX).unwrap_or(1) as u64 }
-    } else {
-        SyncPolicy::Barrier
-    })
-}
-
-/// A whole number that may carry its source.
-fn cited(
-    table: &Table<'_>,
-    key: &str,
-    least: i64,
-    most: i64,
-    citations: &mut BTreeMap<String, Citation>,
-) -> i64 {
-    if !table.is_table(key) {
-        let value = table.required_whole(key, least, most);
-        citations.insert(table.key_path(key), Citation { evidence: "user".into(), source: String::new() });
-        return value;
-    }
-    let entry = table.table(key);
-    citations.insert(table.key_path(key), read_citation(&entry));
-    entry.required_whole("value", least, most)
-}
-
-/// What a cited entry says of its source.
-pub(crate) fn read_citation(entry: &Table<'_>) -> Citation {
-    let evidences = ["silicon", "simulated", "derived", "assumed", "user"].map(|e| (e, e));
-    let evidence = entry.required_choice("evidence", &evidences).unwrap_or("user").to_owned();
-    Citation { evidence, source: entry.required_text("source", "author, year and place, or why it is assumed") }
-}
-
-fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpec {
-    let time = LONGEST_PS as i64;
-    let mesh = root.table("mesh");
-    let (width, height) = mesh.whole_pair("size", 1, 65_535).unwrap_or((1, 1));
-    let links = root.table("links");
-    let link = |name: &str, citations: &mut _| {
-        let table = links.table(name);
-        LinkClass {
-            name: name.to_owned(),
-            latency_ps: cited(&table, "latency_ps", 0, time, citations) as u64,
-            flit_ps: cited(&table, "flit_ps", 0, time, citations) as u64,
-        }
-    };
-    let (east_west, north_south) = (link("east_west", citations), link("north_south", citations));
-    let (cores, ports) = (root.table("local"), root.table("port"));
-    let local = |name: &str, table: &Table<'_>, citations: &mut _| LocalClass {
-        name: name.to_owned(),
-        inject_ps: cited(table, "inject_ps", 0, time, citations) as u64,
-        eject_ps: cited(table, "eject_ps", 0, time, citations) as u64,
-        flit_ps: cited(table, "flit_ps", 0, time, citations) as u64,
-        loopback_ps: cited(table, "loopback_ps", 0, time, citations) as u64,
-    };
-    let (core_local, port) = (local("local", &cores, citations), local("port", &ports, citations));
-    let limits = root.table("core");
-    let registers = root.table("registers");
-    let timing = root.table("timing");
-    let mut whole =
-        |table: &Table<'_>, key: &str, least: i64, most: i64| cited(table, key, least, most, citations);
-    let core = CoreLimits {
-        neurons: whole(&limits, "neurons", 1, 1 << 17) as u32,
-        in_axons: whole(&limits, "in_axons", 1, 1 << 31) as u32,
-        out_axons: whole(&limits, "out_axons", 1, 1 << 31) as u32,
-        synapse_words: whole(&limits, "synapse_words", 1, 1 << 40) as u64,
-        word_bits: whole(&limits, "word_bits", 1, 4096) as u32,
-        header_bits: whole(&limits, "header_bits", 0, 4096) as u32,
-        group_synapses: whole(&limits, "group_synapses", 1, 1 << 20) as u32,
-        synapse_bits: whole(&limits, "synapse_bits", 1, 256) as u32,
-    };
-    let registers = Registers {
-        weight_mantissa: whole(&registers, "weight_mantissa", 1, 255) as u16,
-        mixed_step: whole(&registers, "mixed_step", 1, 2) as u16,
-        weight_shift_least: whole(&registers, "weight_shift_least", 0, 22) as u8,
-        weight_shift_most: whole(&registers, "weight_shift_most", 0, 22) as u8,
-        threshold_mantissa: whole(&registers, "threshold_mantissa", 1, 1 << 23) as u32,
-        threshold_shift: whole(&registers, "threshold_shift", 0, 8) as u8,
-        bias_mantissa: whole(&registers, "bias_mantissa", 0, 1 << 22) as u32,
-        bias_exponent: whole(&registers, "bias_exponent", 0, 7) as u8,
-        delay: whole(&registers, "delay", 0, 62) as u8,
-        can_subtract: registers.flag("can_subtract").unwrap_or(false),
-    };
-    let timing = CoreTiming {
-        axon_event_ps: whole(&timing, "axon_event_ps", 0, time) as u64,
-        synaptic_operation_ps: whole(&timing, "synaptic_operation_ps", 0, time) as u64,
-        update_active_ps: whole(&timing, "update_active_ps", 0, time) as u64,
-        update_idle_ps: whole(&timing, "update_idle_ps", 0, time) as u64,
-    };
-    let sync = root.table("sync");
-    let reset_ps = sync.has("reset_ps").then(|| whole(&sync, "reset_ps", 0, time) as u64);
-    let points = sync.tables("barrier");
-    let barrier = points.iter().map(|point| {
-        citations.insert(point.path().to_owned(), read_citation(point));
-        BarrierPoint {
-            routers: point.required_whole("routers", 1, 1 << 31) as u32,
-            ps: point.required_whole("ps", 0, time) as u64,
-        }
-    });
-    let barrier = barrier.collect();
-    let network = root.table("packets");
-    ChipSpec {
-        name: root.required_text("name", "a name"),
-        summary: root.text("summary").unwrap_or_default(),
-        width: width as u16,
-        height: height as u16,
-        cores_per_router: cited(&mesh, "cores_per_router", 1, 1024, citations) as u16,
-        east_west,
-        north_south,
-        local: core_local,
-        port,
-        input: ports
-            .required_choice("input", &edges())
-            .map_or(PortPlace::Edge(Direction::West), PortPlace::Edge),
-        output: ports
-            .required_choice("output", &edges())
-            .map_or(PortPlace::Edge(Direction::East), PortPlace::Edge),
-        queue_packets: cited(&network, "queue_packets", 1, 1 << 20, citations) as u32,
-        packet_flits: cited(&network, "flits", 1, i64::from(MOST_FLITS), citations) as u16,
-        fan_out: network.required_choice("fan_out", FAN_OUTS).unwrap_or(FanOut::Unicast),
-        routing: read_routing(&network).unwrap_or_else(|| "xy".into()),
-        sync: read_sync(&sync).unwrap_or(SyncPolicy::Barrier),
-        barrier,
-        reset_ps,
-        core,
-        registers,
-        timing,
-        dead_links: Vec::new(),
-        prices: root.required_text("prices", "the name of a price table"),
-        citations: BTreeMap::new(),
-    }
-}
 
 #[cfg(test)]
 mod tests {
