@@ -6,13 +6,11 @@ use spikemesh_cores::{AxonId, Core, CoreCounters, NeuronId, Spike};
 #[derive(Clone, Debug)]
 struct Slot {
     core: Core,
-    events: Vec<AxonId>,
+    /// (axon, payload).
+    events: Vec<(AxonId, i32)>,
     /// Spikes of the last tick.
     spikes: Vec<Spike>,
-    /// Axon events and synaptic operations of the last tick.
-    work: (u64, u64),
-    /// Active and idle updates of the last tick.
-    updates: (u64, u64),
+    work: CoreWork,
 }
 
 /// A few cores of a chip. Its size depends on the chip alone, never on the number of threads.
@@ -21,56 +19,58 @@ pub struct CoreBlock {
     slots: Vec<Slot>,
 }
 
-/// What one core did in a tick.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CoreTick<'a> {
-    pub spikes: &'a [Spike],
-    pub axon_events: u64,
-    pub synaptic_operations: u64,
-    pub updates_active: u64,
-    pub updates_idle: u64,
+/// What one core did in its last tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CoreWork {
+    pub(super) axon_events: u64,
+    pub(super) synaptic_operations: u64,
+    pub(super) updates_active: u64,
+    pub(super) updates_idle: u64,
 }
 
 impl CoreBlock {
     pub(super) fn new(cores: impl IntoIterator<Item = Core>) -> Self {
-        let slot = |core| Slot { core, events: Vec::new(), spikes: Vec::new(), work: (0, 0), updates: (0, 0) };
+        let slot = |core| Slot { core, events: Vec::new(), spikes: Vec::new(), work: CoreWork::default() };
         Self { slots: cores.into_iter().map(slot).collect() }
     }
 
     /// Queues an event for the next tick of the block's `core`-th core.
     #[inline]
-    pub(super) fn queue(&mut self, core: usize, axon: u32) {
-        self.slots[core].events.push(AxonId(axon));
+    pub(super) fn queue(&mut self, core: usize, axon: u32, payload: i32) {
+        self.slots[core].events.push((AxonId(axon), payload));
     }
 
     /// One tick of every core: deliver what waits, step, keep the spikes.
     pub fn step(&mut self) {
         for slot in &mut self.slots {
             let before = *slot.core.counters();
-            for axon in slot.events.drain(..) {
-                slot.core.deliver(axon, 1, 0);
+            for (axon, payload) in slot.events.drain(..) {
+                slot.core.deliver(axon, payload, 0);
             }
             slot.spikes.clear();
             slot.core.tick(&mut slot.spikes);
             let after = slot.core.counters();
-            slot.work = (
-                after.axon_events - before.axon_events,
-                after.synaptic_operations - before.synaptic_operations,
-            );
-            slot.updates =
-                (after.updates_active - before.updates_active, after.updates_idle - before.updates_idle);
+            slot.work = CoreWork {
+                axon_events: after.axon_events - before.axon_events,
+                synaptic_operations: after.synaptic_operations - before.synaptic_operations,
+                updates_active: after.updates_active - before.updates_active,
+                updates_idle: after.updates_idle - before.updates_idle,
+            };
         }
     }
 
-    /// What each core did in the last tick, in order.
-    pub(super) fn ticks(&self) -> impl Iterator<Item = CoreTick<'_>> {
-        self.slots.iter().map(|slot| CoreTick {
-            spikes: &slot.spikes,
-            axon_events: slot.work.0,
-            synaptic_operations: slot.work.1,
-            updates_active: slot.updates.0,
-            updates_idle: slot.updates.1,
-        })
+    /// What the block's `core`-th core did in the last tick.
+    pub(super) fn work(&self, core: usize) -> CoreWork {
+        self.slots[core].work
+    }
+
+    /// Takes the spikes of a core's last tick; [`CoreBlock::give_back`] returns the memory.
+    pub(super) fn take_spikes(&mut self, core: usize) -> Vec<Spike> {
+        std::mem::take(&mut self.slots[core].spikes)
+    }
+
+    pub(super) fn give_back(&mut self, core: usize, spikes: Vec<Spike>) {
+        self.slots[core].spikes = spikes;
     }
 
     /// Forgets everything but the counters.
@@ -99,9 +99,9 @@ impl CoreBlock {
         for slot in &self.slots {
             slot.core.state_words(out);
             // The order of arrival does not matter to a core that sums, so it must not matter here.
-            let start = out.len();
-            out.extend(slot.events.iter().map(|axon| axon.0 as i32));
-            out[start..].sort_unstable();
+            let mut events = slot.events.clone();
+            events.sort_unstable();
+            out.extend(events.iter().flat_map(|(axon, payload)| [axon.0 as i32, *payload]));
         }
     }
 

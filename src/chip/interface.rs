@@ -11,7 +11,7 @@
 //! The time inside the tick at which a core emits a spike is a function of the work it has done by then: axon
 //! events, synaptic operations, active and idle updates up to and including the neuron's own.
 
-use super::block::{CoreBlock, CoreTick};
+use super::block::{CoreBlock, CoreWork};
 use super::image::{ChipImage, FanOutTable, Route};
 use super::spec::{INPUT_PORT, OUTPUT_PORT};
 use crate::error::{Error, ErrorKind, Problem};
@@ -341,19 +341,18 @@ impl Interface {
             let neuron = tables.input_neurons[input as usize];
             out.spikes.push((neuron, 1));
             self.inject(&tables.input, input as usize, 0, tables.input_port, neuron, 1, keep_records);
-            queue(blocks, tables.input.targets_of(input as usize));
+            queue(blocks, tables.input.targets_of(input as usize), 1);
         }
         self.counters.input_spikes += inputs.len() as u64;
         self.counters.input_packets += self.injections.len() as u64;
         let mut core_ps = 0;
         for core in 0..tables.cores.len() {
             let (block, place) = Self::place(core);
-            let Some(tick) = blocks[block].ticks().nth(place) else { continue };
-            let (start_ps, end_ps) = times(&tables.timing, &tick);
+            let (start_ps, end_ps) = times(&tables.timing, blocks[block].work(place));
             core_ps = core_ps.max(end_ps);
-            // The spikes are copied out, because their targets may be in the same block.
-            let spikes: Vec<_> = tick.spikes.to_vec();
-            for spike in spikes {
+            // The spikes are taken out for a while, because their targets may be in the same block.
+            let spikes = blocks[block].take_spikes(place);
+            for spike in &spikes {
                 let local = spike.neuron.0 as usize;
                 let neuron = tables.neurons[core][local];
                 let active = u64::from(spike.active_before);
@@ -366,8 +365,9 @@ impl Interface {
                 }
                 let fan_out = &tables.cores[core];
                 self.inject(fan_out, local, at_ps, tables.core_ids[core], neuron, spike.payload, keep_records);
-                queue(blocks, fan_out.targets_of(local));
+                queue(blocks, fan_out.targets_of(local), spike.payload);
             }
+            blocks[block].give_back(place, spikes);
         }
         out.spikes.sort_unstable();
         self.counters.output_packets += out.outputs.len() as u64;
@@ -414,15 +414,15 @@ impl Interface {
     }
 }
 
-fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)]) {
+fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32) {
     for &(core, axon) in targets {
         let (block, place) = Interface::place(core as usize);
-        blocks[block].queue(place, axon);
+        blocks[block].queue(place, axon, payload);
     }
 }
 
 /// When a core starts to update its neurons and when it is done, in picoseconds from the start of the tick.
-fn times(timing: &super::spec::CoreTiming, tick: &CoreTick<'_>) -> (u64, u64) {
+fn times(timing: &super::spec::CoreTiming, tick: CoreWork) -> (u64, u64) {
     let start_ps =
         tick.axon_events * timing.axon_event_ps + tick.synaptic_operations * timing.synaptic_operation_ps;
     let updates_ps = tick.updates_active * timing.update_active_ps + tick.updates_idle * timing.update_idle_ps;
