@@ -366,11 +366,23 @@ impl ChipSpec {
         if self.barrier.windows(2).any(|w| w[0].routers >= w[1].routers) {
             found.push("the barrier's points must ascend by routers".into());
         }
-        if self.registers.weight_shift_least > self.registers.weight_shift_most {
-            found.push("registers: the least weight shift is above the most".into());
+        let (core, registers) = (&self.core, &self.registers);
+        if core.word_bits == 0 || core.group_synapses == 0 {
+            found.push("a word of synapse memory has no bits, or a group no synapses".into());
         }
-        if u64::from(self.registers.threshold_mantissa) << self.registers.threshold_shift > (1 << 23) {
+        if !(1..=255).contains(&registers.weight_mantissa) || !(1..=2).contains(&registers.mixed_step) {
+            found.push("registers: weight mantissas are 1 to 255, their step 1 or 2".into());
+        }
+        if registers.weight_shift_least > registers.weight_shift_most || registers.weight_shift_most > 22 {
+            found.push("registers: weight shifts must ascend and are 22 at the most".into());
+        }
+        if registers.threshold_shift > 8
+            || registers.threshold_mantissa > (1 << 23) >> registers.threshold_shift
+        {
             found.push("registers: the largest threshold is beyond the membrane's 2^23".into());
+        }
+        if registers.bias_exponent > 7 || registers.bias_mantissa > (1 << 23) >> registers.bias_exponent {
+            found.push("registers: the largest bias is beyond the current's 2^23".into());
         }
         if self.cores() > MOST_CORES {
             found.push(format!("{} cores; the most is {MOST_CORES}", self.cores()));

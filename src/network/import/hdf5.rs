@@ -12,7 +12,10 @@ pub(super) struct Hdf5 {
 impl Hdf5 {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let bytes = std::fs::read(path).map_err(|e| Error::file(path, "read", &e))?;
-        let name = path.display().to_string();
+        Self::from_bytes(path.display().to_string(), bytes)
+    }
+
+    pub(super) fn from_bytes(name: String, bytes: Vec<u8>) -> Result<Self, Error> {
         if !hdf5_pure::is_hdf5_bytes(&bytes) {
             return Err(Error::one(
                 ErrorKind::Invalid,

@@ -8,4 +8,4 @@ mod linear;
 mod nir;
 
 #[cfg(feature = "nir")]
-pub use nir::{NirNode, NirSummary, inspect_nir, read_nir};
+pub use nir::{NirNode, NirSummary, inspect_nir, read_nir, read_nir_bytes};

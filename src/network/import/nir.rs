@@ -140,12 +140,24 @@ struct Reader<'a> {
 /// # Errors
 /// Everything that cannot be read, is inconsistent or is not supported, with node and type.
 pub fn read_nir(path: &Path, conventions: Conventions) -> Result<Network, Error> {
-    let file = Hdf5::open(path)?;
-    let summary = summarise(&file)?;
+    let name = path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
+    read(&Hdf5::open(path)?, name, conventions)
+}
+
+/// Reads a NIR file that is in memory; `name` names file and network.
+///
+/// # Errors
+/// As [`read_nir`].
+pub fn read_nir_bytes(name: &str, bytes: Vec<u8>, conventions: Conventions) -> Result<Network, Error> {
+    read(&Hdf5::from_bytes(name.to_owned(), bytes)?, name.to_owned(), conventions)
+}
+
+fn read(file: &Hdf5, name: String, conventions: Conventions) -> Result<Network, Error> {
+    let summary = summarise(file)?;
     let index: BTreeMap<&str, usize> =
         summary.nodes.iter().enumerate().map(|(i, n)| (n.name.as_str(), i)).collect();
     let mut reader = Reader {
-        file: &file,
+        file,
         summary: &summary,
         into: vec![Vec::new(); summary.nodes.len()],
         problems: Vec::new(),
@@ -183,7 +195,6 @@ pub fn read_nir(path: &Path, conventions: Conventions) -> Result<Network, Error>
         }
     }
     all_well(std::mem::take(&mut reader.problems))?;
-    let name = path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
     reader.build(name, conventions)
 }
 
