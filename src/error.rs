@@ -102,7 +102,10 @@ impl Error {
                 "check the path; paths in a config file are taken from the folder of that file"
             }
             std::io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
-            _ => "",
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                "something that is not a folder is in the way; name another path"
+            }
+            _ => "check the path and the room on the disk",
         };
         Self::one(ErrorKind::File, path.display().to_string(), format!("cannot {verb} the file: {cause}"), hint)
     }

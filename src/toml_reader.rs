@@ -203,7 +203,9 @@ impl<'d> Table<'d> {
         let number = whole(value.get_ref());
         match number {
             Some(n) if (least..=most).contains(&n) => return Some(n),
-            Some(n) => self.problem(key, format!("{n} is out of range; wanted {least} to {most}"), ""),
+            Some(n) => {
+                self.problem(key, format!("{n} is out of range"), format!("a number from {least} to {most}"))
+            }
             None => self.ill_typed(key, "a whole number", value.get_ref()),
         }
         None
@@ -229,7 +231,11 @@ impl<'d> Table<'d> {
                 if (least..=most).contains(&a) && (least..=most).contains(&b) {
                     return Some((a, b));
                 }
-                self.problem(key, format!("[{a}, {b}]: each must be {least} to {most}"), "");
+                self.problem(
+                    key,
+                    format!("[{a}, {b}] is out of range"),
+                    format!("numbers from {least} to {most}"),
+                );
             }
             _ => self.ill_typed(key, "two whole numbers, as in [4, 4]", value.get_ref()),
         }

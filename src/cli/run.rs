@@ -54,6 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let network = load_network(&config)?;
     let stimulus = Stimulus::load(&config.stimulus, &network, config.ticks, config.seed)?
         .limited(arguments.limit.map(|n| n as usize));
+    stimulus.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
     let mapping = map(&network, &config.chip, &config.map)?;
     let out = OutputFolder::make(arguments, &config.name)?;
     let code = run_mapped(arguments, &config, &prices, &network, &stimulus, &mapping, &out.path);
@@ -129,7 +130,11 @@ fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
     }
     say(&format!("error: {lost} copies of packets were lost on dead links"));
     for copy in report.recording.lost.iter().take(10) {
-        say(&format!("  where: from endpoint {} to endpoint {}", copy.source, copy.destination));
+        say(&format!(
+            "  where: from {} to {}",
+            report.endpoint_name(copy.source),
+            report.endpoint_name(copy.destination)
+        ));
     }
     if report.recording.lost.len() > 10 {
         say(&format!("  and {} more pairs", report.recording.lost.len() - 10));

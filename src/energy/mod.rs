@@ -23,7 +23,7 @@ pub const CAUSES: &[(&str, &str)] = &[
     ("input_packet", "a packet that entered through the input port"),
     ("output_packet", "a packet that left through the output port"),
     ("barrier", "a barrier at the end of a tick"),
-    ("reset", "a reset of the chip between samples"),
+    ("reset", "a reset of the chip after a sample"),
     ("static", "leakage and clocks, in ticks and in resets whose time is known"),
 ];
 

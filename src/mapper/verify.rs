@@ -1,7 +1,7 @@
 //! The independent check of a finished image: it starts from the tables a chip would read, follows every spike from
 //! its neuron over its routes to its synapses, and compares what it finds with the network.
 //!
-//! It uses nothing of the passes that built the image but the scale of a population and the rounding of a single weight.
+//! It uses nothing of the passes that built the image but the scale of a neuron and the rounding of a single weight.
 
 use super::quantise::Quantised;
 use crate::chip::{ChipImage, FanOut, OUTPUT_PORT, Readout};
@@ -150,7 +150,7 @@ fn wrong_register(
     let population = network.population_of(NeuronId(neuron));
     let local = (neuron - network.first_neuron(population).0) as usize;
     let wanted = discretise(network.population(population).parameters()?, local, network.conventions());
-    let (spec, scale) = (&image.spec.registers, quantised.populations[population.0 as usize].scale);
+    let (spec, scale) = (&image.spec.registers, quantised.populations[population.0 as usize].scale[local]);
     let near = |register: f64, real: f64, most: f64| (register - real.clamp(0.0, most)).abs() <= 0.5 + 1e-9;
     let threshold = f64::from(registers.threshold[i]);
     let threshold_right = match wanted.threshold {

@@ -18,11 +18,11 @@ fn block(report: &Report<'_>) -> u16 {
 pub(super) fn note(report: &Report<'_>) -> String {
     match block(report) {
         1 => "Squares are routers, shaded by the synaptic operations of their cores; bars between them are links, one for \
-              each direction, shaded by packets. Darker is more."
+              each direction, shaded by packets. Stronger colour is more."
             .into(),
         n => format!(
             "Squares are blocks of {n} x {n} routers, shaded by the synaptic operations of their cores; the small squares \
-             in them are shaded by the packets on the busiest link that leaves one of them. Darker is more."
+             in them are shaded by the packets on the busiest link that leaves one of them. Stronger colour is more."
         ),
     }
 }
@@ -93,6 +93,12 @@ pub(super) fn drawing(report: &Report<'_>) -> String {
         }
     }
     out.push_str("</svg>");
+    let hot = [
+        report.hottest_link().map(|(link, n)| format!("link {link}: {} packets", grouped(n))),
+        report.hottest_core().map(|(core, n)| format!("core {core}: {} synaptic operations", grouped(n))),
+    ];
+    let hot: Vec<_> = hot.into_iter().flatten().collect();
+    let _ = write!(out, "<p>Most: {}.</p>", hot.join("; ").replace('>', "&gt;"));
     out
 }
 

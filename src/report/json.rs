@@ -94,7 +94,7 @@ pub fn json(report: &Report<'_>) -> Value {
         },
         "energy_delay_js": report.energy_delay_js(),
         "chip_time_s": report.chip_time_s(),
-        "chip_time_unknown": if spec.reset_ps.is_none() && counters.resets > 0 { vec!["reset"] } else { Vec::new() },
+        "chip_time_unknown": if report.resets_untimed() { vec!["reset"] } else { Vec::new() },
         "tick_time_ps": { "mean": mean(counters.tick_time_ps, counters.ticks), "max": counters.longest_tick_ps },
         "chip": {
             "name": spec.name,

@@ -69,10 +69,28 @@ impl Report<'_> {
         crate::energy::joules(self.energy.total_known())
     }
 
-    /// Known energy of a sample times its time, in joule seconds; `None` before a sample has ended.
+    /// Whether the chip does not say how long its resets take.
+    pub fn resets_untimed(&self) -> bool {
+        self.image.spec.reset_ps.is_none() && self.recording.counters.resets > 0
+    }
+
+    /// Known energy of a sample times its time, in joule seconds; `None` before a sample has ended. Both leave resets
+    /// out where their time is unknown.
     pub fn energy_delay_js(&self) -> Option<f64> {
         let samples = self.recording.samples.len() as f64;
-        (samples > 0.0).then(|| self.energy_j() / samples * self.chip_time_s() / samples)
+        let resets = self.energy.causes.iter().find(|c| c.cause == "reset").and_then(|c| c.attojoules);
+        let left_out = resets.filter(|_| self.resets_untimed()).unwrap_or(0);
+        let energy_j = crate::energy::joules(self.energy.total_known() - left_out);
+        (samples > 0.0).then(|| energy_j / samples * self.chip_time_s() / samples)
+    }
+
+    /// A core or port, for people.
+    pub fn endpoint_name(&self, endpoint: u32) -> String {
+        use spikemesh_router::EndpointKind;
+        match self.topology.endpoints().get(endpoint as usize).map(|e| &e.kind) {
+            Some(EndpointKind::Port(name)) => format!("port {name}"),
+            _ => format!("core {}", self.core_name(endpoint)),
+        }
     }
 
     /// The busiest link and its packets; `None` if none was crossed.

@@ -47,7 +47,11 @@ fn rounding(report: &Report<'_>) -> Option<String> {
     let loss = report.losses.iter().max_by(|a, b| a.worst().1.total_cmp(&b.worst().1))?;
     let (what, share) = loss.worst();
     let warning = if share > LOSS_TO_WARN_OF { "WARNING: " } else { "" };
-    Some(format!("{warning}at worst {what} {} (`{}`)", percent(share), loss.population))
+    let mut text = format!("{warning}at worst {what} {} (`{}`)", percent(share), loss.population);
+    for loss in report.losses {
+        loss.notes.iter().for_each(|note| text.push_str(&format!("; `{}`: {note}", loss.population)));
+    }
+    Some(text)
 }
 
 /// The summary, lines ending in newlines.
@@ -170,8 +174,8 @@ pub fn summary(report: &Report<'_>) -> String {
         si(counters.tick_time_ps as f64 * 1e-12 / counters.ticks.max(1) as f64, "s"),
         si(report.chip_time_s() / samples.max(1) as f64, "s"),
     );
-    if spec.reset_ps.is_none() {
-        time.push_str(" (resets unknown)");
+    if report.resets_untimed() {
+        time.push_str(" (resets unknown and left out)");
     }
     if let Some(product) = report.energy_delay_js() {
         let _ = write!(time, "; energy-delay product {} a sample", si(product, "Js"));

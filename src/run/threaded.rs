@@ -96,7 +96,8 @@ fn stepped(mut block: CoreBlock) -> std::thread::Result<CoreBlock> {
 /// What a worker hands back for a sample.
 struct Parcel {
     sample: usize,
-    finished: Option<Finished>,
+    /// What came of it, or the panic it met: nothing may wait for ever.
+    outcome: std::thread::Result<Option<Finished>>,
     spikes: Vec<u8>,
     packets: Vec<u8>,
 }
@@ -124,19 +125,21 @@ pub(super) fn across_samples(
                 scope.spawn(move |_| {
                     for sample in given {
                         let (mut spikes, mut packets) = (Vec::new(), Vec::new());
-                        let finished = run_sample(
-                            setting,
-                            &mut chip,
-                            sample,
-                            &mut |chip, inputs, keep, out| chip.tick(inputs, keep, out),
-                            &mut |s, p| {
-                                spikes.append(s);
-                                packets.append(p);
-                                Ok(())
-                            },
-                        )
-                        .expect("invariant: nothing is written here");
-                        if parcels.send(Parcel { sample, finished, spikes, packets }).is_err() {
+                        let outcome = catch_unwind(AssertUnwindSafe(|| {
+                            run_sample(
+                                setting,
+                                &mut chip,
+                                sample,
+                                &mut |chip, inputs, keep, out| chip.tick(inputs, keep, out),
+                                &mut |s, p| {
+                                    spikes.append(s);
+                                    packets.append(p);
+                                    Ok(())
+                                },
+                            )
+                            .expect("invariant: nothing is written here")
+                        }));
+                        if parcels.send(Parcel { sample, outcome, spikes, packets }).is_err() {
                             break;
                         }
                     }
@@ -164,10 +167,13 @@ pub(super) fn across_samples(
                 give = None;
             }
             let Ok(arrived) = parcel.recv() else { break };
+            if let Err(panic) = arrived.outcome {
+                resume_unwind(panic); // The workers end, because nothing more is given out.
+            }
             waiting.insert(arrived.sample, arrived);
             while let Some(mut parcel) = waiting.remove(&due) {
                 due += 1;
-                if let (Some(finished), Ok(())) = (parcel.finished, &merged) {
+                if let (Ok(Some(finished)), Ok(())) = (parcel.outcome, &merged) {
                     merged = merger.drain(&mut parcel.spikes, &mut parcel.packets);
                     merger.sample(finished);
                 }

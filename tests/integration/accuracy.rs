@@ -2,7 +2,7 @@
 
 #![cfg(feature = "nir")]
 
-use crate::support::{config, data, digits_text, load_nir, root, run_network};
+use crate::support::{check_pinned, config, data, digits_text, load_nir, root, run_network};
 use serde_json::Value;
 use spikemesh::run::Recording;
 
@@ -65,4 +65,11 @@ fn mnist_keeps_its_accuracy_and_travels() {
     check_travel(&recording);
     let ours: Vec<u32> = recording.samples.iter().map(|s| s.reference.unwrap()).collect();
     assert_eq!(ours, expected("mnist").0);
+    check_pinned("mnist", &recording.digest.to_string(), &recording.spike_digest.to_string());
+    // The output that the example shows is this one.
+    let shown = std::fs::read_to_string(example.join("README.md")).unwrap();
+    assert!(
+        shown.contains(&format!("\ndigest        {}\n", recording.digest)),
+        "examples/mnist/README.md is stale"
+    );
 }

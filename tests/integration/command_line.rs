@@ -94,7 +94,7 @@ fn wrong_input_is_a_clear_error() {
     run(
         &case("zero.toml", digits.replace("mesh = [4, 4]", "mesh = [0, 5]")),
         3,
-        &["[0, 5]", "zero.toml:", "chip.mesh"],
+        &["[0, 5]", "zero.toml:", "chip.mesh", "numbers from 1 to 65535"],
     );
     run(
         &case(

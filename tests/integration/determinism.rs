@@ -2,13 +2,12 @@
 //!
 //! The digests in `tests/data/pinned.json` are pinned. They may change when the arithmetic of a core, the rounding of
 //! the mapper, the coding of stimuli or a preset's numbers change on purpose: the change then says so in CHANGELOG.md
-//! and `BLESS=1 cargo test --test integration pinned` writes the new ones. They may never change because of threads,
+//! and `BLESS=1 cargo test --test integration` writes the new ones (with `SPIKEMESH_DATA` set, those of MNIST too). They may never change because of threads,
 //! builds, machines or refactoring.
 
 #![cfg(feature = "nir")]
 
-use crate::support::{config, digits_text, load_nir, root, run_image, run_network};
-use serde_json::{Value, json};
+use crate::support::{check_pinned, config, digits_text, load_nir, run_image, run_network};
 use spikemesh::network::random_network;
 use spikemesh::run::Stimulus;
 use spikemesh_router::Level;
@@ -27,13 +26,7 @@ fn pinned_digests_hold_for_every_number_of_threads() {
         })
         .into();
     assert!(digests.iter().all(|d| *d == digests[0]), "{digests:?}");
-    let path = root().join("tests/data/pinned.json");
-    let got = json!({ "digits": { "digest": digests[0].0, "spike_digest": digests[0].1 } });
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, serde_json::to_string_pretty(&got).unwrap() + "\n").unwrap();
-    }
-    let wanted: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(got, wanted, "see the head of this file for when these may change");
+    check_pinned("digits", &digests[0].0, &digests[0].1);
 }
 
 #[test]

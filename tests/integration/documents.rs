@@ -105,6 +105,21 @@ fn links_between_documents_lead_somewhere() {
     }
 }
 
+/// Source files that documents name in backticks are there.
+#[test]
+fn files_that_documents_name_exist() {
+    for file in markdown_files(root()) {
+        for name in std::fs::read_to_string(&file).unwrap().split('`').skip(1).step_by(2) {
+            let path = name.split("::").next().unwrap();
+            let ours =
+                ["src/", "cores/", "router/", "tests/", "docs/"].iter().any(|start| path.starts_with(start));
+            if ours && path.ends_with(".rs") {
+                assert!(root().join(path).exists(), "{}: {path}", file.display());
+            }
+        }
+    }
+}
+
 /// Each invariant of docs/ARCHITECTURE.md names its test in backticks after "Test:", and a function of that name is
 /// in the file it names.
 #[test]

@@ -41,7 +41,8 @@ fn weights_on_the_grid_give_the_references_own_spikes() {
     let parameters = NeuronParameters { tau_mem_s: None, r: Parameter::Uniform(1000.0), ..lif(16, 1.0) };
     let out = b.neurons("out", 16, parameters);
     let mut values: Vec<f32> = (0..128).map(|i| ((i * 37 + 11) % 255) as f32 / 256.0 - 0.25).collect();
-    values[0] = 255.0 / 256.0; // The largest weight uses the whole mantissa, so that a step is 1/256.
+    // Every neuron's largest weight uses the whole mantissa, so that a step is 1/256.
+    values.iter_mut().step_by(8).for_each(|w| *w = 255.0 / 256.0);
     b.project("p", input, out, Weights::Dense { targets: 16, sources: 8, values }, 0);
     b.output(out);
     let (chip, reference) = both(&b.build().unwrap(), 200, (1, 3));
@@ -191,6 +192,36 @@ fn probed_membranes_answer_as_the_reference() {
             assert!(sample.answer.is_some() && sample.answer == sample.reference, "{sample:?}");
         }
     }
+}
+
+/// Neurons of one population may differ by orders of magnitude; none may be silenced by the others.
+#[test]
+fn small_neurons_are_heard_beside_large_ones() {
+    let thresholds: Vec<f64> = (0..10).map(|i| if i == 9 { 1000.0 } else { 1.0 }).collect();
+    for (preset, _) in ChipSpec::presets() {
+        let mut b = builder();
+        let input = b.input("in", 1);
+        let parameters =
+            NeuronParameters { v_threshold: Some(Parameter::Each(thresholds.clone())), ..lif(10, 0.02) };
+        let out = b.neurons("out", 10, parameters);
+        let values = thresholds.iter().map(|t| 0.4 * *t as f32).collect();
+        b.project("p", input, out, Weights::Dense { targets: 10, sources: 1, values }, 0);
+        b.output(out);
+        let (chip, reference) = both_on(&ChipSpec::preset(preset).unwrap(), &b.build().unwrap(), 100, (1, 2));
+        assert!(reference > 100 && close(chip, reference, 0.01), "{preset}: {chip} against {reference}");
+    }
+}
+
+/// What is lost beyond repair is said.
+#[test]
+fn a_loss_is_reported_for_the_worst_neuron() {
+    let mut b = builder();
+    let input = b.input("in", 2);
+    let out = b.neurons("out", 1, lif(1, 0.02));
+    b.project("p", input, out, Weights::Dense { targets: 1, sources: 2, values: vec![1.0, 0.0001] }, 0);
+    b.output(out);
+    let mapping = map(&b.build().unwrap(), &generic(1, 1, 1), &MapOptions::default()).unwrap();
+    assert_eq!((mapping.losses[0].weights_to_zero, mapping.losses[0].worst()), (1, ("weights to zero", 0.5)));
 }
 
 #[test]

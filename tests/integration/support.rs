@@ -153,3 +153,17 @@ pub(crate) fn data(test: &str) -> Option<PathBuf> {
 pub(crate) fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
     proptest::prelude::ProptestConfig { cases, failure_persistence: None, ..Default::default() }
 }
+
+/// Compares digests with the pinned ones of that name; with `BLESS` set, pins them.
+pub(crate) fn check_pinned(name: &str, digest: &str, spike_digest: &str) {
+    static FILE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = FILE.lock().unwrap();
+    let path = root().join("tests/data/pinned.json");
+    let mut pinned: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let got = serde_json::json!({ "digest": digest, "spike_digest": spike_digest });
+    if std::env::var_os("BLESS").is_some() {
+        pinned[name] = got.clone();
+        std::fs::write(&path, serde_json::to_string_pretty(&pinned).unwrap() + "\n").unwrap();
+    }
+    assert_eq!(got, pinned[name], "{name}: the head of determinism.rs says when these may change");
+}

@@ -1,6 +1,6 @@
 //! Rounds a network to the chip's registers and says what that costs.
 //!
-//! All of a population shares one scale s, chip units a unit of membrane potential:
+//! Every neuron has a scale s, chip units a unit of its membrane potential:
 //!
 //! ```text
 //! weight     mantissa << shift = s gain_v gain_u w     rounded to nearest, half away from zero
@@ -17,7 +17,7 @@ mod scale;
 use crate::chip::{ChipSpec, Registers};
 use crate::error::{Error, ErrorKind, Problem, all_well};
 use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, discretise};
-use scale::{Drive, MEMBRANE_MOST};
+use scale::{Demand, MEMBRANE_MOST};
 use serde::Serialize;
 
 /// A threshold no membrane exceeds: v is clipped to it.
@@ -28,15 +28,19 @@ const NEVER: i32 = MEMBRANE_MOST;
 pub struct PopulationLoss {
     /// Name of the population.
     pub population: String,
-    /// Chip units a unit of membrane potential.
-    pub scale: f64,
+    /// Chip units a unit of membrane potential: the smallest of its neurons.
+    pub scale_least: f64,
+    /// The largest.
+    pub scale_most: f64,
     /// Incoming synapses.
     pub weights: u64,
     /// Of them, weights that became 0 and are not stored.
     pub weights_to_zero: u64,
-    /// Root of the mean squared weight error over root of the mean squared weight.
+    /// Root mean square of the neurons' relative weight errors (see next).
     pub weight_error_rms: f64,
-    /// Largest weight error over the largest weight.
+    /// Root of the mean squared weight error of a neuron over root of its mean squared weight: the worst neuron.
+    pub neuron_error_rms: f64,
+    /// Largest weight error over the largest weight of the same neuron.
     pub weight_error_max: f64,
     /// Largest relative error of a threshold.
     pub threshold_error: f64,
@@ -54,7 +58,8 @@ impl PopulationLoss {
     /// The largest relative loss, and of what.
     pub fn worst(&self) -> (&'static str, f64) {
         let losses = [
-            ("weights, rms,", self.weight_error_rms),
+            ("the weights of a neuron, rms,", self.neuron_error_rms),
+            ("weights to zero", self.weights_to_zero as f64 / (self.weights as f64).max(1.0)),
             ("a threshold", self.threshold_error),
             ("a bias", self.bias_error),
             ("tau_mem", self.tau_mem_error),
@@ -80,7 +85,7 @@ pub struct PopulationCode {
     /// Potential that the chip's 0 stands for, in chip units.
     pub rest: Vec<i64>,
     /// Chip units a unit of membrane potential.
-    pub scale: f64,
+    pub scale: Vec<f64>,
     /// Real weight to chip weight.
     factor: Vec<f64>,
 }
@@ -171,11 +176,18 @@ fn mixed_readout(network: &Network) -> Option<Problem> {
 }
 
 /// What one projection's scaled weights look like before rounding.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Extent {
-    largest: f64,
+    /// By target.
+    largest: Vec<f64>,
     positive: bool,
     negative: bool,
+}
+
+impl Extent {
+    fn new(targets: usize) -> Self {
+        Self { largest: vec![0.0; targets], positive: false, negative: false }
+    }
 }
 
 impl Quantised {
@@ -216,50 +228,56 @@ impl Quantised {
         let population = network.population(id);
         let incoming: Vec<usize> =
             (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
-        // One pass over the weights: the largest of each projection, and what a neuron can get at once.
-        let mut extents = vec![Extent::default(); incoming.len()];
-        let mut drives = vec![Drive::default(); neurons.len()];
+        // One pass over the weights: the largest of each neuron and projection, and what a neuron can get at once.
+        let mut extents: Vec<_> = incoming.iter().map(|_| Extent::new(neurons.len())).collect();
+        let mut demands = vec![Demand::default(); neurons.len()];
         for (extent, &p) in extents.iter_mut().zip(&incoming) {
-            for (target, (neuron, drive)) in neurons.iter().zip(&mut drives).enumerate() {
+            for (target, (neuron, demand)) in neurons.iter().zip(&mut demands).enumerate() {
                 let gain = neuron.gain_u * neuron.gain_v;
                 network.projections()[p].weights.for_each_source(target as u32, |_, weight| {
                     let scaled = f64::from(weight) * gain;
-                    extent.largest = extent.largest.max(scaled.abs());
+                    extent.largest[target] = extent.largest[target].max(scaled.abs());
                     extent.positive |= scaled > 0.0;
                     extent.negative |= scaled < 0.0;
-                    drive.excitation += scaled.max(0.0);
-                    drive.inhibition -= scaled.min(0.0);
+                    demand.excitation += scaled.max(0.0);
+                    demand.inhibition -= scaled.min(0.0);
                 });
             }
         }
-        let projections: Vec<_> = extents.iter().map(|e| (*e, Self::mantissas(e, registers))).collect();
+        let codes: Vec<_> = extents.iter().map(|extent| Self::mantissas(extent, registers)).collect();
+        for (extent, code) in extents.iter().zip(&codes) {
+            for (demand, largest) in demands.iter_mut().zip(&extent.largest) {
+                demand.fullness = demand.fullness.max(largest / f64::from(code.most));
+            }
+        }
         let subtracts = network.conventions().reset == Reset::Subtract;
-        let largest = |f: &dyn Fn(&DiscreteNeuron) -> f64| neurons.iter().map(f).fold(0.0f64, f64::max);
-        let chosen = scale::choose(neurons, &drives, &projections, registers, subtracts).ok_or_else(|| {
-            let threshold = largest(&|n| n.threshold.unwrap_or(0.0));
-            let weight = extents.iter().map(|e| e.largest).fold(0.0, f64::max);
+        let scales = scale::choose(neurons, &demands, registers, subtracts).map_err(|neuron| {
+            let largest = extents.iter().map(|e| e.largest[neuron]).fold(0.0, f64::max);
             Problem::new(
-                format!("population `{}`", population.name),
+                format!("population `{}`, neuron {neuron}", population.name),
                 format!(
-                    "no scale brings thresholds up to {threshold:.3e} and weights up to {weight:.3e} into the registers"
+                    "no scale brings its threshold of {:.3e} and its weights of up to {largest:.3e} into the registers",
+                    neurons[neuron].threshold.unwrap_or(0.0)
                 ),
-                "rescale weights and thresholds of the population",
+                "rescale weights and threshold of the neuron",
             )
         })?;
-        let mut loss = PopulationLoss {
-            population: population.name.clone(),
-            scale: chosen.units,
-            notes: chosen.note.into_iter().map(str::to_owned).collect(),
-            ..PopulationLoss::default()
-        };
-        for (&p, (extent, code)) in incoming.iter().zip(&projections) {
-            let wanted = chosen.units * extent.largest / (f64::from(code.most) + 0.5);
+        for ((&p, extent), code) in incoming.iter().zip(&extents).zip(&codes) {
+            let widest = extent.largest.iter().zip(&scales.units).map(|(w, s)| w * s).fold(0.0, f64::max);
+            let wanted = widest / (f64::from(code.most) + 0.5);
             let mut shifts = registers.weight_shift_least..=registers.weight_shift_most;
             let shift = shifts.find(|&k| wanted <= f64::from(1u32 << k));
             self.projections[p] =
                 ProjectionCode { shift: shift.unwrap_or(registers.weight_shift_most), ..*code };
         }
-        self.populations[id.0 as usize] = code(neurons, chosen.units, registers, &mut loss);
+        let mut loss = PopulationLoss {
+            population: population.name.clone(),
+            scale_least: scales.units.iter().copied().fold(f64::INFINITY, f64::min),
+            scale_most: scales.units.iter().copied().fold(0.0, f64::max),
+            notes: scales.notes,
+            ..PopulationLoss::default()
+        };
+        self.populations[id.0 as usize] = code(neurons, &scales.units, registers, &mut loss);
         self.measure(network, id, &incoming, &mut loss);
         Ok(loss)
     }
@@ -271,26 +289,33 @@ impl Quantised {
 
     /// Measures the rounding of all weights that come into a population.
     fn measure(&self, network: &Network, id: PopulationId, incoming: &[usize], loss: &mut PopulationLoss) {
-        let (mut squares, mut errors, mut largest, mut worst) = (0.0, 0.0, 0.0f64, 0.0f64);
-        for &p in incoming {
-            let code = &self.populations[id.0 as usize];
-            for (target, &factor) in code.factor.iter().enumerate() {
+        let code = &self.populations[id.0 as usize];
+        let (mut errors, mut squares) = (0.0, 0.0);
+        for (target, &factor) in code.factor.iter().enumerate() {
+            // Errors are relative to the neuron's own weights: a neuron must not hide behind larger ones.
+            let (mut own_errors, mut own_squares, mut largest, mut worst) = (0.0, 0.0, 0.0f64, 0.0f64);
+            for &p in incoming {
                 network.projections()[p].weights.for_each_source(target as u32, |_, weight| {
                     let exact = f64::from(weight) * factor;
                     let mantissa = self.mantissa(p, id, target, weight);
                     let error = (exact - f64::from(i32::from(mantissa) << self.projections[p].shift)).abs();
                     loss.weights += 1;
                     loss.weights_to_zero += u64::from(mantissa == 0);
-                    squares += exact * exact;
-                    errors += error * error;
+                    own_squares += exact * exact;
+                    own_errors += error * error;
                     largest = largest.max(exact.abs());
                     worst = worst.max(error);
                 });
             }
+            if own_squares > 0.0 {
+                loss.neuron_error_rms = loss.neuron_error_rms.max((own_errors / own_squares).sqrt());
+                loss.weight_error_max = loss.weight_error_max.max(worst / largest);
+                errors += own_errors / own_squares;
+                squares += 1.0;
+            }
         }
-        if largest > 0.0 {
-            loss.weight_error_rms = (errors / squares).sqrt();
-            loss.weight_error_max = worst / largest;
+        if squares > 0.0 {
+            loss.weight_error_rms = f64::sqrt(errors / squares);
         }
     }
 
@@ -307,12 +332,12 @@ impl Quantised {
 /// Registers of every neuron, and the largest errors they make.
 fn code(
     neurons: &[DiscreteNeuron],
-    scale: f64,
+    scales: &[f64],
     registers: &Registers,
     loss: &mut PopulationLoss,
 ) -> PopulationCode {
-    let mut code = PopulationCode { scale, ..PopulationCode::default() };
-    for neuron in neurons {
+    let mut code = PopulationCode { scale: scales.to_vec(), ..PopulationCode::default() };
+    for (neuron, &scale) in neurons.iter().zip(scales) {
         let decay_v = (4096.0 * (1.0 - neuron.keep_v)).round().clamp(0.0, 4095.0);
         // The current's register is one less than its effect.
         let decay_u = ((4096.0 * (1.0 - neuron.keep_u)).round() - 1.0).clamp(0.0, 4095.0);

@@ -1,12 +1,12 @@
-//! Chooses a population's scale: chip units a unit of membrane potential.
+//! Chooses the scale of every neuron: chip units a unit of its membrane potential.
 //!
-//! The *hard* limit is what registers hold: thresholds (one unit below the clip of the membrane, or no neuron could
-//! ever exceed them), biases, the largest weight. The *soft* limit is what can never wrap or clip, even if all inputs of
-//! one sign spike at once, for ever. The scale is the largest within the hard limit for which the largest weight uses
-//! its whole mantissa; bits of mantissa are given up to stay within the soft limit, one for neurons that spike, up to
-//! four for read-outs, which must not clip because they are compared.
+//! The *hard* limit is what registers hold: the threshold (one unit below the clip of the membrane, or the neuron could
+//! never exceed it), the bias, the largest weight. The *soft* limit is what can never wrap or clip, even if all inputs of
+//! one sign spike at once, for ever. A neuron's scale is the one with which its largest weight uses the whole mantissa at
+//! a shift that all neurons of the population share (a projection has one shift): the largest at which all keep both
+//! limits. Where there is none, bits of mantissa are given up to stay within the soft limit: two for neurons that spike,
+//! up to four for read-outs, which must not clip because they are compared; read-outs share one scale for that reason.
 
-use super::{Extent, ProjectionCode};
 use crate::chip::Registers;
 use crate::network::DiscreteNeuron;
 
@@ -15,18 +15,22 @@ const ACCUMULATOR_MOST: f64 = ((1 << 21) - 1) as f64;
 const CURRENT_MOST: f64 = ((1 << 23) - 1) as f64;
 pub(super) const MEMBRANE_MOST: i32 = (1 << 23) - 1;
 
-/// What a neuron can get in one tick from weighted spikes, before scaling.
+/// What weighted spikes ask of a neuron's scale.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Drive {
+pub(super) struct Demand {
+    /// Excitation of one tick if all inputs spike, before scaling.
     pub(super) excitation: f64,
+    /// Inhibition likewise.
     pub(super) inhibition: f64,
+    /// Largest weight over the largest mantissa, over all projections.
+    pub(super) fullness: f64,
 }
 
-/// A scale and what it does not keep.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Scale {
-    pub(super) units: f64,
-    pub(super) note: Option<&'static str>,
+/// A scale for each neuron and what they do not keep.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scales {
+    pub(super) units: Vec<f64>,
+    pub(super) notes: Vec<String>,
 }
 
 /// The constant input to the membrane that a neuron's bias comes to, before scaling.
@@ -38,73 +42,134 @@ fn limit(most: f64, value: f64) -> f64 {
     if value > 0.0 { most / value } else { f64::INFINITY }
 }
 
-fn hard(neurons: &[DiscreteNeuron], projections: &[(Extent, ProjectionCode)], registers: &Registers) -> f64 {
+fn power(shift: u8) -> f64 {
+    f64::from(1u32 << shift)
+}
+
+fn hard(neuron: &DiscreteNeuron, demand: &Demand, registers: &Registers) -> f64 {
     let threshold_most = f64::from(registers.threshold_most().min(MEMBRANE_MOST - 1));
-    let bias_most = f64::from(registers.bias_mantissa) * f64::from(1u32 << registers.bias_exponent);
-    let of_neurons = neurons.iter().map(|neuron| {
-        let threshold = limit(threshold_most, neuron.threshold.unwrap_or(0.0));
-        threshold.min(limit(bias_most, bias(neuron).abs()))
-    });
-    let of_weights = projections.iter().map(|(extent, code)| {
-        limit(f64::from(code.most) * f64::from(1u32 << registers.weight_shift_most), extent.largest)
-    });
-    of_neurons.chain(of_weights).fold(f64::INFINITY, f64::min)
+    let bias_most = f64::from(registers.bias_mantissa) * power(registers.bias_exponent);
+    limit(threshold_most, neuron.threshold.unwrap_or(0.0))
+        .min(limit(bias_most, bias(neuron).abs()))
+        .min(limit(power(registers.weight_shift_most), demand.fullness))
 }
 
-fn soft(neurons: &[DiscreteNeuron], drives: &[Drive], subtracts: bool) -> f64 {
-    let of_neuron = |(neuron, drive): (&DiscreteNeuron, &Drive)| {
-        let sum = drive.excitation.max(drive.inhibition);
-        let bias = bias(neuron);
-        let current = sum / (1.0 - neuron.keep_u) + bias.abs();
-        let membrane = match neuron.threshold {
-            None if neuron.keep_v < 1.0 => current / (1.0 - neuron.keep_v),
-            // What is over the threshold is kept, so it must not be clipped.
-            Some(threshold) if subtracts => {
-                threshold + drive.excitation / (1.0 - neuron.keep_u) + bias.max(0.0)
-            }
-            _ => 0.0,
-        };
-        limit(ACCUMULATOR_MOST, sum).min(limit(CURRENT_MOST, current)).min(limit(CURRENT_MOST, membrane))
+fn soft(neuron: &DiscreteNeuron, demand: &Demand, subtracts: bool) -> f64 {
+    let sum = demand.excitation.max(demand.inhibition);
+    let bias = bias(neuron);
+    let current = sum / (1.0 - neuron.keep_u) + bias.abs();
+    let membrane = match neuron.threshold {
+        None if neuron.keep_v < 1.0 => current / (1.0 - neuron.keep_v),
+        // What is over the threshold is kept, so it must not be clipped.
+        Some(threshold) if subtracts => threshold + demand.excitation / (1.0 - neuron.keep_u) + bias.max(0.0),
+        _ => 0.0,
     };
-    neurons.iter().zip(drives).map(of_neuron).fold(f64::INFINITY, f64::min)
+    limit(ACCUMULATOR_MOST, sum).min(limit(CURRENT_MOST, current)).min(limit(CURRENT_MOST, membrane))
 }
 
-/// The scale of a population; `None` if its thresholds and weights fit no scale together.
+/// The scales of a population; `Err` names the first neuron whose threshold and weights fit no scale together.
 pub(super) fn choose(
     neurons: &[DiscreteNeuron],
-    drives: &[Drive],
-    projections: &[(Extent, ProjectionCode)],
+    demands: &[Demand],
     registers: &Registers,
     subtracts: bool,
-) -> Option<Scale> {
-    let (hard, soft) = (hard(neurons, projections, registers), soft(neurons, drives, subtracts));
-    let within = hard.min(soft);
-    let reads_out = neurons.iter().any(|neuron| neuron.threshold.is_none());
-    let given_up = if reads_out { 16.0 } else { 2.0 };
-    // The projection whose largest weight fills its mantissa first.
-    let fullness = |(extent, code): &(Extent, ProjectionCode)| extent.largest / f64::from(code.most);
-    let widest = projections.iter().map(fullness).fold(0.0, f64::max);
-    let scale = if widest > 0.0 {
-        let full = |shift: u8| f64::from(1u32 << shift) / widest;
-        let least = full(registers.weight_shift_least);
-        let shifts = registers.weight_shift_least..=registers.weight_shift_most;
-        match shifts.rev().map(full).find(|units| *units <= within) {
-            Some(units) => Scale { units, note: None },
-            None if within >= least / given_up && soft <= hard => Scale { units: within, note: None },
-            None if least <= hard => Scale {
-                units: least,
-                note: Some("a neuron whose inputs of one sign all spike at once may wrap or be clipped"),
-            },
-            None => Scale {
-                units: if within >= hard / given_up { within } else { hard },
-                note: Some("registers of thresholds or biases leave the weights only a part of their mantissa"),
-            },
-        }
-    } else {
-        Scale { units: if within.is_finite() { within } else { 1.0 }, note: None }
+) -> Result<Scales, usize> {
+    let limits: Vec<(f64, f64)> = neurons
+        .iter()
+        .zip(demands)
+        .map(|(neuron, demand)| {
+            let hard = hard(neuron, demand, registers);
+            (hard, hard.min(soft(neuron, demand, subtracts)))
+        })
+        .collect();
+    let shifts = registers.weight_shift_least..=registers.weight_shift_most;
+    let best = |(demand, &(_, within)): (&Demand, &(f64, f64))| {
+        let keeps = |shift: &u8| power(*shift) <= within * demand.fullness;
+        (demand.fullness > 0.0)
+            .then(|| shifts.clone().rev().find(keeps).unwrap_or(registers.weight_shift_least))
     };
-    let threshold = neurons.iter().filter_map(|n| n.threshold).fold(0.0, f64::max);
-    let fits =
-        scale.units.is_finite() && scale.units > 0.0 && (threshold <= 0.0 || scale.units * threshold >= 1.0);
-    fits.then_some(scale)
+    let shift = demands.iter().zip(&limits).filter_map(best).min().unwrap_or(registers.weight_shift_least);
+    let reads_out = neurons.iter().any(|neuron| neuron.threshold.is_none());
+    let given_up = if reads_out { 16.0 } else { 4.0 };
+    let (mut may_wrap, mut part) = (0, 0);
+    let scale = |(demand, &(hard, within)): (&Demand, &(f64, f64))| {
+        let full = limit(power(shift), demand.fullness);
+        if full <= within {
+            // Without weights only the limits speak; without limits any scale will do.
+            if full.is_finite() { full } else { 1.0 }
+        } else if within >= full / given_up || demand.fullness == 0.0 {
+            within
+        } else if full <= hard {
+            may_wrap += 1;
+            full
+        } else {
+            part += 1;
+            if within >= hard / given_up { within } else { hard }
+        }
+    };
+    let mut units: Vec<f64> = demands.iter().zip(&limits).map(scale).collect();
+    if reads_out {
+        let least = units.iter().copied().fold(f64::INFINITY, f64::min);
+        units.fill(least);
+    }
+    let fits = |(neuron, units): (&DiscreteNeuron, &f64)| {
+        units.is_finite() && *units > 0.0 && neuron.threshold.is_none_or(|t| t <= 0.0 || t * units >= 1.0)
+    };
+    if let Some(bad) = neurons.iter().zip(&units).position(|pair| !fits(pair)) {
+        return Err(bad);
+    }
+    let mut notes = Vec::new();
+    if may_wrap > 0 {
+        notes.push(format!(
+            "{may_wrap} neurons may wrap or be clipped if their inputs of one sign all spike at once"
+        ));
+    }
+    if part > 0 {
+        notes.push(format!(
+            "{part} neurons have weights so small for their threshold or bias that they use a part of the mantissa only"
+        ));
+    }
+    Ok(Scales { units, notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chip::ChipSpec;
+
+    fn neuron(threshold: Option<f64>) -> DiscreteNeuron {
+        DiscreteNeuron {
+            keep_u: 0.0,
+            gain_u: 1.0,
+            keep_v: 0.9,
+            gain_v: 1.0,
+            bias: 0.0,
+            threshold,
+            reset: 0.0,
+            rest: 0.0,
+        }
+    }
+
+    #[test]
+    fn neurons_of_any_size_use_their_whole_mantissa() {
+        let registers = ChipSpec::preset("loihi1-davies2018").unwrap().registers;
+        let sizes = [1.0, 1000.0, 1e-6];
+        let neurons = sizes.map(|size| neuron(Some(size)));
+        let demands =
+            sizes.map(|size| Demand { excitation: 4.0 * size, inhibition: 0.0, fullness: 4.0 * size / 255.0 });
+        let scales = choose(&neurons, &demands, &registers, false).unwrap();
+        assert!(scales.notes.is_empty());
+        for (units, demand) in scales.units.iter().zip(&demands) {
+            let shift = (units * demand.fullness).log2();
+            assert!((shift - shift.round()).abs() < 1e-9 && (6.0..=13.0).contains(&shift.round()), "{shift}");
+        }
+    }
+
+    #[test]
+    fn read_outs_share_a_scale() {
+        let registers = ChipSpec::preset("generic-28nm").unwrap().registers;
+        let demands = [1.0, 50.0].map(|w| Demand { excitation: w, inhibition: 0.0, fullness: w / 255.0 });
+        let scales = choose(&[neuron(None), neuron(None)], &demands, &registers, false).unwrap();
+        assert_eq!(scales.units[0], scales.units[1]);
+    }
 }

@@ -127,6 +127,26 @@ impl Images {
         Ok(Self { pixels, values, labels, full_scale, coding })
     }
 
+    /// What is allowed but surely not meant.
+    pub(super) fn warnings(&self, ticks: u32) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let most = self.values.iter().copied().max().map_or(0, u32::from);
+        if 2 * most < self.full_scale {
+            warnings.push(format!(
+                "the largest pixel is {most}, full_scale is {}: few inputs will spike",
+                self.full_scale
+            ));
+        }
+        if let Coding::Latency { window, .. } = self.coding
+            && window > ticks
+        {
+            warnings.push(format!(
+                "the window of {window} ticks is longer than the run's {ticks}: late spikes are not sent"
+            ));
+        }
+        warnings
+    }
+
     pub(super) fn len(&self) -> usize {
         self.values.len().checked_div(self.pixels).unwrap_or(0)
     }

@@ -121,6 +121,14 @@ impl Stimulus {
         Ok(Self { source, labels, inputs, ticks, limit: usize::MAX })
     }
 
+    /// What is allowed but surely not meant, in words.
+    pub fn warnings(&self) -> Vec<String> {
+        match &self.source {
+            Source::Images(images) => images.warnings(self.ticks),
+            Source::Trains(_) | Source::Poisson { .. } => Vec::new(),
+        }
+    }
+
     /// The first `limit` samples only.
     pub fn limited(self, limit: Option<usize>) -> Self {
         Self { limit: limit.unwrap_or(usize::MAX), ..self }
