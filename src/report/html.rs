@@ -15,8 +15,8 @@ const STYLE: &str = "\
 @media(prefers-color-scheme:dark){:root{--ink:#e7eaf0;--soft:#98a2b3;--paper:#12161d;--card:#1b212b;--line:#2f3846;--blue:#6aa9e9;--orange:#f0954e}}\
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\
 main{max-width:60rem;margin:0 auto;padding:1rem}h1{font-size:1.5rem;margin:.5rem 0 0}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
-p{margin:.3rem 0;color:var(--soft)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;margin:1rem 0}\
-.tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .7rem}.tile b{display:block;font-size:1.2rem;overflow-wrap:anywhere}\
+p{margin:.3rem 0;color:var(--soft)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.2rem,1fr));gap:.6rem;margin:1rem 0}\
+.tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .7rem}.tile b{display:block;font-size:1.1rem;overflow-wrap:anywhere}\
 .tile span{color:var(--soft);font-size:.85rem}svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:11px system-ui,sans-serif}\
 svg.bar{width:7rem}@media(max-width:40rem){svg.wide text{font-size:22px}svg.bar{width:3.5rem}th,td{padding:.25rem .3rem!important}}.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
 th:first-child,td:first-child{text-align:left}td.note{white-space:normal;text-align:left;min-width:14rem;color:var(--soft)}code{font-size:.8rem;overflow-wrap:anywhere}.warn{color:var(--orange);font-weight:600}";
