@@ -135,7 +135,11 @@ fn read_conventions(table: &Table<'_>) -> Conventions {
 fn read_dt_ms(table: &Table<'_>) -> f64 {
     let dt_ms = table.required_positive("dt_ms");
     if !(1e-6..=1e6).contains(&dt_ms) {
-        table.problem("dt_ms", format!("{dt_ms} is out of range; wanted 0.000001 to 1000000 milliseconds"), "");
+        table.problem(
+            "dt_ms",
+            format!("{dt_ms} is out of range"),
+            "a number from 0.000001 to 1000000 (milliseconds)",
+        );
     }
     dt_ms
 }

@@ -46,8 +46,6 @@ pub enum Readout {
 pub struct NetworkEntry {
     /// Name.
     pub name: String,
-    /// Length of a tick in the network's own time, in picoseconds, rounded.
-    pub dt_ps: u64,
     /// Populations, by number of their first neuron.
     pub populations: Vec<PopulationEntry>,
     /// Network number of each input index.
@@ -142,7 +140,7 @@ pub struct CoreImage {
     /// Their synapses.
     pub synapses: Arc<Synapses>,
     /// Where their spikes go.
-    pub fan_out: FanOutTable,
+    pub fan_out: Arc<FanOutTable>,
 }
 
 /// A packet's way: from an endpoint to endpoints.
@@ -164,7 +162,7 @@ pub struct ChipImage {
     /// Routes, indexed by the fan-out tables.
     pub routes: Vec<Route>,
     /// Fan-out of each input index, from the input port.
-    pub input_fan_out: FanOutTable,
+    pub input_fan_out: Arc<FanOutTable>,
     /// Cores in use, ascending by core.
     pub cores: Vec<CoreImage>,
 }
@@ -194,8 +192,7 @@ impl ChipImage {
 
     /// SHA-256 of the file's content; two images with the same sum run the same.
     pub fn digest(&self) -> Digest {
-        let bytes = self.to_bytes();
-        digest(&bytes[..bytes.len() - 32])
+        Digest(*self.to_bytes().last_chunk().expect("invariant: an image ends in its sum"))
     }
 
     /// Reads and checks an image; `place` names the file in messages.

@@ -15,7 +15,6 @@ use super::block::{CoreBlock, CoreWork};
 use super::image::{ChipImage, FanOutTable, Route};
 use super::spec::{INPUT_PORT, OUTPUT_PORT};
 use crate::error::{Error, ErrorKind, Problem};
-use serde::Serialize;
 use spikemesh_cores::{Core, CoreCounters};
 use spikemesh_router::{
     Analytic, DropCause, EndpointId, FirstLegal, Injection, Level, Noc, NocCounters, PacketNoc, QueueLimits,
@@ -127,7 +126,7 @@ impl ChipCounters {
 }
 
 /// Copies lost at a dead link, as reports name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LostCopy {
     /// Endpoint the packet starts from.
     pub source: u32,
@@ -141,14 +140,14 @@ struct Tables {
     routes: Arc<RouteTable>,
     topology: Arc<Topology>,
     /// Fan-out by core in use, targets over dead links taken out.
-    cores: Vec<FanOutTable>,
+    cores: Vec<Arc<FanOutTable>>,
     /// Network number of each neuron by core in use.
     neurons: Vec<Vec<u32>>,
     /// Core of the chip by core in use.
     core_ids: Vec<u32>,
     /// Output index of each neuron by core in use, where its packets reach the output port.
     outputs: Vec<Vec<Option<u32>>>,
-    input: FanOutTable,
+    input: Arc<FanOutTable>,
     input_neurons: Vec<u32>,
     input_port: u32,
     lost: Vec<LostCopy>,
@@ -245,9 +244,9 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
             legs.iter().any(|leg| leg.destination.0 == destination && leg.lost.is_none())
         })
     };
-    let alive = |table: &FanOutTable| {
+    let alive = |table: &Arc<FanOutTable>| {
         if lost.is_empty() {
-            return table.clone();
+            return Arc::clone(table);
         }
         let mut kept = FanOutTable::default();
         for source in 0..table.len() {
@@ -256,7 +255,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
                 targets.filter(|&(c, _)| reach(table.routes_of(source), core_ids[c as usize])).collect();
             kept.push(table.routes_of(source), &targets);
         }
-        kept
+        Arc::new(kept)
     };
     let by_neuron: BTreeMap<u32, u32> =
         image.network.outputs.iter().enumerate().map(|(index, neuron)| (*neuron, index as u32)).collect();
@@ -301,11 +300,6 @@ impl Interface {
         };
         let (injections, records, counters) = Default::default();
         Self { tables, noc, level, queue, injections, records, counters }
-    }
-
-    /// The mesh with its ports.
-    pub fn topology(&self) -> &Topology {
-        &self.tables.topology
     }
 
     /// Copies that can never arrive.

@@ -71,7 +71,7 @@ impl Chip {
         self.exchange(inputs, keep_records, out);
     }
 
-    /// The interface, for its topology, its losses and the packets of the last tick.
+    /// The interface, for its losses and the packets of the last tick.
     pub fn interface(&self) -> &Interface {
         &self.interface
     }

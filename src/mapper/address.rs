@@ -10,7 +10,7 @@ use crate::chip::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::network::{Network, NeuronId as NetworkNeuron, Reset};
-use spikemesh_cores::{CubaLifParameters, ModelParameters, NeuronId, SparseRows, Synapses};
+use spikemesh_cores::{AxonId, CubaLifParameters, ModelParameters, NeuronId, SparseRows, Synapses};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,12 +38,12 @@ pub(super) fn build(
             neurons: neurons.to_vec(),
             model: ModelParameters::CubaLif(parameters(network, quantised, neurons)),
             synapses: Arc::new(Synapses::Sparse(synapses)),
-            fan_out: FanOutTable::default(),
+            fan_out: Arc::default(),
         });
     }
-    let port =
-        |name| spec.topology().map(|mesh| mesh.port(name).expect("invariant: every chip has this port").0);
-    let (input_port, output_port) = (port(crate::chip::INPUT_PORT)?, port(crate::chip::OUTPUT_PORT)?);
+    let mesh = spec.topology()?;
+    let port = |name| mesh.port(name).expect("invariant: every chip has this port").0;
+    let (input_port, output_port) = (port(crate::chip::INPUT_PORT), port(crate::chip::OUTPUT_PORT));
     let summary = summary(network, quantised);
     let mut is_output = vec![false; network.neuron_count() as usize];
     if summary.readout == Readout::SpikeCount {
@@ -61,7 +61,7 @@ pub(super) fn build(
             ends.dedup();
             table.push(&router.routes_to(from, ends), targets);
         }
-        table
+        Arc::new(table)
     };
     let input_fan_out = table(&summary.inputs, input_port);
     for entry in &mut entries {
@@ -174,15 +174,11 @@ fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
             is_input: population.is_input(),
         }
     });
-    let silent = |id: &crate::network::PopulationId| {
-        network.population(*id).parameters().is_some_and(|p| p.v_threshold.is_none())
-    };
-    let probed = network.outputs().iter().any(silent);
+    let probed = network.outputs().iter().any(|id| network.population(*id).never_spikes());
     let rests =
         network.outputs().iter().filter(|_| probed).flat_map(|id| &quantised.populations[id.0 as usize].rest);
     NetworkEntry {
         name: network.name().to_owned(),
-        dt_ps: (network.conventions().dt_s * 1e12).round() as u64,
         populations: populations.collect(),
         inputs: network.input_neurons().into_iter().map(|n| n.0).collect(),
         outputs: network.output_neurons().into_iter().map(|n| n.0).collect(),
@@ -194,15 +190,14 @@ fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
 /// What each core of an image holds, counted from the image.
 pub(super) fn uses(image: &ChipImage) -> Vec<CoreUse> {
     let uses = image.cores.iter().map(|core| {
-        let store = core.synapses.store();
-        let rows =
-            (0..store.axon_count() as u32).map(|axon| store.row(spikemesh_cores::AxonId(axon)).len() as u64);
+        let (store, limits) = (core.synapses.store(), &image.spec.core);
+        let rows = (0..store.axon_count() as u32).map(|axon| store.row_len(AxonId(axon)) as u64);
         CoreUse {
             core: core.core,
             neurons: core.neurons.len() as u32,
             in_axons: store.axon_count() as u32,
             out_axons: core.fan_out.routes.len() as u64,
-            synapse_words: rows.map(|n| image.spec.core.row_words(n)).sum(),
+            synapse_words: rows.map(|n| limits.row_words(n)).sum(),
             synapses: store.synapse_count(),
         }
     });

@@ -37,7 +37,7 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
         let limits = &image.spec.core;
         let store = core.synapses.store();
         let words: u64 = (0..store.axon_count() as u32)
-            .map(|axon| limits.row_words(store.row(AxonId(axon)).len() as u64))
+            .map(|axon| limits.row_words(store.row_len(AxonId(axon)) as u64))
             .sum();
         for (what, value, most) in [
             ("neurons", core.neurons.len() as u64, u64::from(limits.neurons)),

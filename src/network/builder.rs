@@ -141,6 +141,14 @@ impl NetworkBuilder {
             let what = format!("a delay of {} ticks; the most is {MAX_DELAY}", projection.delay);
             problems.push(Problem::new(&projection.name, what, "use a longer dt or shorter delays"));
         }
+        if let Some(what) = projection.weights.broken_rows() {
+            problems.push(Problem::new(
+                &projection.name,
+                what,
+                "rows are offsets into entries, sources ascending in each",
+            ));
+            return;
+        }
         let (stored, wanted) = match &projection.weights {
             Weights::Dense { targets, sources, values } => {
                 (values.len() as u64, u64::from(*targets) * u64::from(*sources))

@@ -134,6 +134,11 @@ impl Population {
         self.kind == PopulationKind::Input
     }
 
+    /// Whether it consists of neurons without a threshold (LI), which are read by their membranes.
+    pub fn never_spikes(&self) -> bool {
+        self.parameters().is_some_and(|p| p.v_threshold.is_none())
+    }
+
     /// Its parameters, unless it is an input.
     pub fn parameters(&self) -> Option<&NeuronParameters> {
         match &self.kind {

@@ -54,8 +54,26 @@ impl Weights {
                 (*targets, *sources)
             }
             Weights::OneToOne(values) => (values.len() as u32, values.len() as u32),
-            Weights::Sparse { sources, offsets, .. } => (offsets.len() as u32 - 1, *sources),
+            Weights::Sparse { sources, offsets, .. } => (offsets.len().saturating_sub(1) as u32, *sources),
         }
+    }
+
+    /// What is wrong with compressed rows, in words; `None` for weights of another kind.
+    pub(super) fn broken_rows(&self) -> Option<String> {
+        let Weights::Sparse { sources, offsets, entries } = self else { return None };
+        if offsets.first() != Some(&0) || offsets.last() != Some(&(entries.len() as u64)) {
+            return Some(format!("row offsets must run from 0 to the {} entries", entries.len()));
+        }
+        if offsets.windows(2).any(|w| w[0] > w[1]) {
+            return Some("row offsets do not ascend".into());
+        }
+        let row = |w: &[u64]| &entries[w[0] as usize..w[1] as usize];
+        let wrong = offsets.windows(2).position(|w| {
+            let row = row(w);
+            row.windows(2).any(|pair| pair[0].0 >= pair[1].0)
+                || row.last().is_some_and(|last| last.0 >= *sources)
+        });
+        wrong.map(|target| format!("row {target} names a source twice, out of order, or beyond the {sources}"))
     }
 
     /// Number of synapses.

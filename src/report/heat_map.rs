@@ -2,6 +2,7 @@
 //! page stays small whatever the chip.
 
 use super::Report;
+use super::html::escape;
 use super::text::grouped;
 use spikemesh_router::{Coord, Direction};
 use std::fmt::Write;
@@ -98,7 +99,7 @@ pub(super) fn drawing(report: &Report<'_>) -> String {
         report.hottest_core().map(|(core, n)| format!("core {core}: {} synaptic operations", grouped(n))),
     ];
     let hot: Vec<_> = hot.into_iter().flatten().collect();
-    let _ = write!(out, "<p>Most: {}.</p>", hot.join("; ").replace('>', "&gt;"));
+    let _ = write!(out, "<p>Most: {}.</p>", escape(&hot.join("; ")));
     out
 }
 

@@ -1,7 +1,7 @@
 //! The report as one self-contained page: no script, no font, no picture from elsewhere. Drawings are inline SVG that
 //! scale with the screen; every mark has a title with its numbers.
 
-use super::text::{grouped, si};
+use super::text::{self, grouped, si};
 use super::{Report, heat_map};
 use crate::energy::joules;
 use crate::run::RASTER_MOST;
@@ -22,7 +22,7 @@ svg.bar{width:7rem}@media(max-width:40rem){svg.wide text{font-size:22px}svg.bar{
 th:first-child,td:first-child{text-align:left}td.note{white-space:normal;text-align:left;min-width:14rem;color:var(--soft)}code{font-size:.8rem;overflow-wrap:anywhere}.warn{color:var(--orange);font-weight:600}";
 
 /// Text safe inside HTML.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -63,13 +63,13 @@ pub fn page(report: &Report<'_>) -> String {
 fn subtitle(report: &Report<'_>) -> String {
     let spec = &report.image.spec;
     format!(
-        "{} · {} × {} routers, {} cores each, {} cores used · {:?} {} · {} placement · {} level",
+        "{} · {} × {} routers, {} cores each, {} cores used · {} {} · {} placement · {} level",
         spec.name,
         spec.width,
         spec.height,
         spec.cores_per_router,
         report.image.cores.len(),
-        spec.fan_out,
+        spec.fan_out.name(),
         spec.routing,
         report.placement,
         report.level.name()
@@ -195,15 +195,12 @@ fn latency(report: &Report<'_>) -> String {
     let ps = |ps: u64| si(ps as f64 * 1e-12, "s");
     let _ = write!(
         out,
-        "<text x=\"10\" y=\"{0}\">{1}</text><text x=\"{2}\" y=\"{0}\" text-anchor=\"end\">{3}</text></svg><p>mean {4}, p50 {5}, p99 {6}, max {7}</p>",
+        "<text x=\"10\" y=\"{0}\">{1}</text><text x=\"{2}\" y=\"{0}\" text-anchor=\"end\">{3}</text></svg><p>{4}</p>",
         height - 8.0,
         ps(first.0),
         width - 10.0,
         ps(last.0),
-        ps(histogram.mean_ps().unwrap_or(0)),
-        ps(histogram.percentile_ps(50.0)),
-        ps(histogram.percentile_ps(99.0)),
-        ps(histogram.max_ps())
+        text::latency(report)
     );
     out
 }

@@ -39,6 +39,19 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
+/// Mean, percentiles and maximum of the latency.
+pub(super) fn latency(report: &Report<'_>) -> String {
+    let latency = &report.recording.counters.noc.latency;
+    let ps = |ps: u64| si(ps as f64 * 1e-12, "s");
+    format!(
+        "mean {}, p50 {}, p99 {}, max {}",
+        ps(latency.mean_ps().unwrap_or(0)),
+        ps(latency.percentile_ps(50.0)),
+        ps(latency.percentile_ps(99.0)),
+        ps(latency.max_ps()),
+    )
+}
+
 /// Loss of rounding above which the summary warns.
 const LOSS_TO_WARN_OF: f64 = 0.1;
 
@@ -70,10 +83,7 @@ pub fn summary(report: &Report<'_>) -> String {
             spec.height,
             spec.cores_per_router,
             report.image.cores.len(),
-            match spec.fan_out {
-                crate::chip::FanOut::Unicast => "unicast",
-                crate::chip::FanOut::Multicast => "multicast",
-            },
+            spec.fan_out.name(),
             spec.routing,
             report.placement,
             report.level.name(),
@@ -85,8 +95,7 @@ pub fn summary(report: &Report<'_>) -> String {
     }
     lines.push(("samples", ran));
     if let Some(accuracy) = recording.accuracy() {
-        let right = recording.samples.iter().filter(|s| s.label.is_some() && s.answer == s.label).count();
-        let mut text = format!("{} ({right} right)", percent(accuracy));
+        let mut text = format!("{} ({} right)", percent(accuracy), recording.right());
         if let Some(reference) = recording.reference_accuracy() {
             let _ = write!(text, "; f64 reference {}", percent(reference));
         }
@@ -127,17 +136,7 @@ pub fn summary(report: &Report<'_>) -> String {
             noc.hop_max(),
         ),
     ));
-    let ps = |ps: u64| si(ps as f64 * 1e-12, "s");
-    lines.push((
-        "latency",
-        format!(
-            "mean {}, p50 {}, p99 {}, max {}",
-            ps(noc.latency.mean_ps().unwrap_or(0)),
-            ps(noc.latency.percentile_ps(50.0)),
-            ps(noc.latency.percentile_ps(99.0)),
-            ps(noc.latency.max_ps()),
-        ),
-    ));
+    lines.push(("latency", latency(report)));
     let link = report
         .hottest_link()
         .map_or("none crossed".into(), |(l, n)| format!("link {l} with {} packets", grouped(n)));

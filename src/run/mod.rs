@@ -18,7 +18,7 @@ mod stimulus;
 mod threaded;
 mod trace;
 
-pub use recording::{RasterSpike, Recording, SampleResult};
+pub use recording::{Recording, SampleResult};
 pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};

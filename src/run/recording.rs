@@ -3,9 +3,6 @@
 use crate::chip::{ChipCounters, LostCopy};
 use crate::digest::{Digest, Hasher};
 
-/// A spike of the raster.
-pub type RasterSpike = (u32, u32);
-
 /// What one sample gave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SampleResult {
@@ -31,7 +28,7 @@ pub struct Recording {
     /// Spikes by population in the reference, if it ran.
     pub reference_spikes: Option<Vec<u64>>,
     /// Spikes of the first sample as (tick, network neuron), up to a bound, for the raster.
-    pub raster: Vec<RasterSpike>,
+    pub raster: Vec<(u32, u32)>,
     /// One neuron in so many is in the raster.
     pub raster_stride: u32,
     /// SHA-256 over (sample u32, tick u64, neuron u32, payload i32) of every spike, inputs included, ascending.
@@ -54,21 +51,30 @@ impl Recording {
         self.samples.len() < self.samples_asked
     }
 
-    /// Share of labelled samples answered right by `answer`; `None` without labels.
-    fn share(&self, answer: impl Fn(&SampleResult) -> Option<u32>) -> Option<f64> {
+    /// Labelled samples answered right by `answer`.
+    fn count_right(&self, answer: impl Fn(&SampleResult) -> Option<u32>) -> usize {
+        self.samples.iter().filter(|s| s.label.is_some() && answer(s) == s.label).count()
+    }
+
+    /// `right` as a share of the labelled samples; `None` without labels.
+    fn share(&self, right: usize) -> Option<f64> {
         let labelled = self.samples.iter().filter(|s| s.label.is_some()).count();
-        let right = self.samples.iter().filter(|s| s.label.is_some() && answer(s) == s.label).count();
         (labelled > 0).then(|| right as f64 / labelled as f64)
+    }
+
+    /// Labelled samples the chip answered right.
+    pub fn right(&self) -> usize {
+        self.count_right(|s| s.answer)
     }
 
     /// Accuracy of the chip, 0 to 1; `None` without labels.
     pub fn accuracy(&self) -> Option<f64> {
-        self.share(|s| s.answer)
+        self.share(self.right())
     }
 
     /// Accuracy of the f64 reference; `None` if it did not run or there are no labels.
     pub fn reference_accuracy(&self) -> Option<f64> {
-        self.reference_spikes.as_ref().and_then(|_| self.share(|s| s.reference))
+        self.reference_spikes.as_ref().and_then(|_| self.share(self.count_right(|s| s.reference)))
     }
 }
 

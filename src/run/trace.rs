@@ -50,15 +50,16 @@ impl TraceWriter {
     /// # Errors
     /// The file cannot be written.
     pub fn create(path: &Path, image: &ChipImage, ticks: u32) -> Result<Self, Error> {
-        let port = |name| image.spec.topology().map(|t| t.port(name).map_or(u32::MAX, |p| p.0));
+        let mesh = image.spec.topology()?;
+        let port = |name| mesh.port(name).expect("invariant: every chip has this port").0;
         let header = Header {
             version: TRACE_VERSION,
             network: &image.network.name,
             image: image.digest().to_string(),
             mesh: [image.spec.width, image.spec.height],
             cores_per_router: image.spec.cores_per_router,
-            input_port: port(crate::chip::INPUT_PORT)?,
-            output_port: port(crate::chip::OUTPUT_PORT)?,
+            input_port: port(crate::chip::INPUT_PORT),
+            output_port: port(crate::chip::OUTPUT_PORT),
             ticks_per_sample: ticks,
             record_bytes: RECORD_BYTES,
             routes: image.routes.iter().map(|r| (r.source, &r.destinations[..])).collect(),

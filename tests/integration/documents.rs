@@ -139,6 +139,16 @@ fn invariants_name_tests_that_exist() {
     assert!(invariants >= 15 && named >= invariants, "{invariants} invariants, {named} tests");
 }
 
+/// The test output that README shows counts the tests there are.
+#[cfg(feature = "nir")]
+#[test]
+fn readme_counts_the_tests() {
+    let files = std::fs::read_dir(root().join("tests/integration")).unwrap();
+    let texts = files.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+    let count: usize = texts.map(|text| text.lines().filter(|line| line.trim() == "#[test]").count()).sum();
+    assert!(read("README.md").contains(&format!("test result: ok. {count} passed; 0 failed")), "{count} tests");
+}
+
 /// The test command that .ci/run takes from README.md is there once.
 #[test]
 fn readme_names_the_test_command() {

@@ -3,7 +3,7 @@
 use crate::support::{builder, capped, generic, lif};
 use proptest::prelude::*;
 use spikemesh::ErrorKind;
-use spikemesh::chip::{Chip, ChipImage, ChipSpec, FanOut, TickSpikes};
+use spikemesh::chip::{Chip, ChipImage, ChipSpec, FanOut, FanOutTable, TickSpikes};
 use spikemesh::mapper::{MapOptions, Placement, Quantised, map, verify};
 use spikemesh::network::{Network, Weights};
 use spikemesh_cores::{AxonId, ModelParameters, NeuronId, SparseRows, Synapses};
@@ -87,12 +87,8 @@ fn what_does_not_fit_says_limit_place_excess_and_remedy() {
     assert_eq!(error.kind, ErrorKind::DoesNotFit);
     let text = error.to_string();
     // 600 + 301 neurons in parts of 16 are 57 cores (populations share a core).
-    for part in
-        ["limit `cores a chip`: 4, needed: 57, 53 too many", "core 4: population `first`, neuron 64", "8 x 8"]
-    {
-        if part != "8 x 8" {
-            assert!(text.contains(part), "{text}");
-        }
+    for part in ["limit `cores a chip`: 4, needed: 57, 53 too many", "core 4: population `first`, neuron 64"] {
+        assert!(text.contains(part), "{text}");
     }
     // The remedy is true, and nothing smaller is.
     let mesh = text.split("set mesh = [").nth(1).unwrap().split(']').next().unwrap();
@@ -129,10 +125,7 @@ fn a_reset_the_chip_cannot_do_is_refused() {
     let network = b.build().unwrap();
     let error =
         map(&network, &ChipSpec::preset("loihi1-davies2018").unwrap(), &MapOptions::default()).unwrap_err();
-    assert!(
-        error.to_string().contains("resets to zero") || error.to_string().contains("reset to zero"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("reset to zero"), "{error}");
     assert!(map(&network, &generic(1, 1, 1), &MapOptions::default()).is_ok());
 }
 
@@ -187,18 +180,27 @@ fn the_verifier_finds_every_fault() {
     add("two neurons exchanged", &|image| image.cores[0].neurons.swap(0, 1));
     add("a neuron twice", &|image| image.cores[0].neurons[0] = image.cores[0].neurons[1]);
     add("a core left out", &|image| drop(image.cores.pop()));
+    let inputs = |image: &mut ChipImage, change: &dyn Fn(&mut FanOutTable)| {
+        change(Arc::make_mut(&mut image.input_fan_out))
+    };
     add("two axons exchanged", &|image| {
-        let first = image.input_fan_out.targets[0];
-        let other = image.input_fan_out.targets.iter().position(|t| t.0 == first.0 && t.1 != first.1).unwrap();
-        image.input_fan_out.targets.swap(0, other);
+        inputs(image, &|table| {
+            let first = table.targets[0];
+            let other = table.targets.iter().position(|t| t.0 == first.0 && t.1 != first.1).unwrap();
+            table.targets.swap(0, other);
+        });
     });
     add("a target not driven", &|image| {
-        image.input_fan_out.targets.pop();
-        *image.input_fan_out.target_ends.last_mut().unwrap() -= 1;
+        inputs(image, &|table| {
+            table.targets.pop();
+            *table.target_ends.last_mut().unwrap() -= 1;
+        });
     });
     add("a packet not sent", &|image| {
-        image.input_fan_out.routes.pop();
-        *image.input_fan_out.route_ends.last_mut().unwrap() -= 1;
+        inputs(image, &|table| {
+            table.routes.pop();
+            *table.route_ends.last_mut().unwrap() -= 1;
+        });
     });
     add("a route to another core", &|image| {
         let route = image.input_fan_out.routes[0] as usize;

@@ -245,6 +245,33 @@ fn outputs_that_cannot_be_compared_are_refused() {
     assert!(map(&network([Some(1.0), Some(2.0)]), &generic(1, 1, 1), &MapOptions::default()).is_ok());
 }
 
+/// Compressed rows come from code, not from files; they are checked all the same.
+#[test]
+fn broken_rows_are_refused() {
+    let build = |offsets: &[u64], entries: &[(u32, f32)]| {
+        let mut b = builder();
+        let input = b.input("in", 3);
+        let out = b.neurons("out", 2, lif(2, 0.02));
+        let weights = Weights::Sparse { sources: 3, offsets: offsets.to_vec(), entries: entries.to_vec() };
+        b.project("p", input, out, weights, 0);
+        b.output(out);
+        b.build()
+            .map(|network| map(&network, &generic(1, 1, 1), &MapOptions::default()).unwrap().synapses_verified)
+    };
+    assert_eq!(build(&[0, 2, 3], &[(0, 1.0), (2, 1.0), (1, 0.5)]).unwrap(), 3);
+    for (offsets, entries) in [
+        (&[][..], &[][..]),
+        (&[0, 2], &[(0, 1.0), (2, 1.0)]),
+        (&[0, 1, 4], &[(0, 1.0), (1, 1.0)]),
+        (&[0, 3, 2], &[(0, 1.0), (1, 1.0)]),
+        (&[0, 2, 2], &[(1, 1.0), (1, 1.0)]),
+        (&[0, 2, 2], &[(2, 1.0), (1, 1.0)]),
+        (&[0, 1, 2], &[(0, 1.0), (3, 1.0)]),
+    ] {
+        assert!(build(offsets, entries).is_err(), "{offsets:?} {entries:?}");
+    }
+}
+
 #[test]
 fn a_builder_reports_every_fault_at_once() {
     let mut b = builder();

@@ -36,9 +36,8 @@ fn lif(name: &'static str, n: usize) -> Node {
     node(name, "LIF", fields.map(|(field, value)| each(field, value, n)).into())
 }
 
-fn matrix(name: &'static str, field: &'static str, rows: u64, columns: u64, values: Vec<f64>) -> Field {
-    let _ = name;
-    Field::Numbers(field, values, vec![rows, columns])
+fn weight(rows: u64, columns: u64, values: Vec<f64>) -> Field {
+    Field::Numbers("weight", values, vec![rows, columns])
 }
 
 /// Writes a NIR file.
@@ -96,7 +95,7 @@ fn linear_nodes_between_neurons_become_one_projection() {
             "fc",
             "Affine",
             vec![
-                matrix("fc", "weight", 3, 2, vec![1.0, 2.0, 0.0, 4.0, 5.0, 0.0]),
+                weight(3, 2, vec![1.0, 2.0, 0.0, 4.0, 5.0, 0.0]),
                 Field::Numbers("bias", vec![0.1, 0.2, 0.3], vec![3]),
             ],
         ),
@@ -116,7 +115,7 @@ fn linear_nodes_between_neurons_become_one_projection() {
 
 #[test]
 fn several_edges_into_a_node_add_up_and_loops_recur() {
-    let rec = |v: f64| vec![matrix("rec", "weight", 2, 2, vec![0.0, v, v, 0.0])];
+    let rec = |v: f64| vec![weight(2, 2, vec![0.0, v, v, 0.0])];
     let nodes = [
         port("a", "Input", 2),
         port("b", "Input", 2),
@@ -184,7 +183,7 @@ fn inconsistent_graphs_are_refused_with_every_fault() {
             "fc",
             "Affine",
             vec![
-                matrix("fc", "weight", rows, columns, vec![1.0; (rows * columns) as usize]),
+                weight(rows, columns, vec![1.0; (rows * columns) as usize]),
                 Field::Numbers("bias", vec![0.0; bias], vec![bias as u64]),
             ],
         )
@@ -214,7 +213,7 @@ fn inconsistent_graphs_are_refused_with_every_fault() {
     );
     // A weight that is not a number, a missing field, an absurd shape, no output, a loop of linear nodes.
     let mut nan = fc(3, 2, 3);
-    nan.fields[0] = matrix("fc", "weight", 3, 2, vec![f64::NAN; 6]);
+    nan.fields[0] = weight(3, 2, vec![f64::NAN; 6]);
     refused(
         &[port("in", "Input", 2), nan, lif("lif", 3), port("out", "Output", 3)],
         &chain,
@@ -276,7 +275,7 @@ fn a_maze_of_linear_nodes_ends_with_an_error_not_a_hang() {
     let mut edges = vec![("in", names[0]), ("lif", "out")];
     for d in 0..40 {
         for &name in &names[3 * d..3 * d + 3] {
-            nodes.push(node(name, "Linear", vec![matrix(name, "weight", 1, 1, vec![1.0])]));
+            nodes.push(node(name, "Linear", vec![weight(1, 1, vec![1.0])]));
         }
         let next = if d < 39 { names[3 * d + 3] } else { "lif" };
         edges.extend([(names[3 * d], names[3 * d + 1]), (names[3 * d], names[3 * d + 2])]);

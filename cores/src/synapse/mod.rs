@@ -74,6 +74,8 @@ pub trait SynapseStore {
     fn max_delay(&self) -> u32;
     /// Adds the axon's row times `payload`, each synapse `delay_slot` ticks later; returns synapses read.
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64;
+    /// Synapses of the axon's row.
+    fn row_len(&self, axon: AxonId) -> usize;
     /// The axon's row, decoded.
     fn row(&self, axon: AxonId) -> Vec<Synapse>;
 }

@@ -199,6 +199,10 @@ impl SynapseStore for SparseRows {
         words.len() as u64
     }
 
+    fn row_len(&self, axon: AxonId) -> usize {
+        self.words(axon).len()
+    }
+
     fn row(&self, axon: AxonId) -> Vec<Synapse> {
         let shift = self.shifts[axon.0 as usize];
         self.words(axon).iter().map(|&word| unpack(word, shift)).collect()
@@ -235,6 +239,7 @@ mod tests {
             prop_assert!(store.validate(40).is_ok());
             prop_assert!(store.validate(41).is_err());
             let read = store.row(axon);
+            prop_assert_eq!(read.len(), store.row_len(axon));
             let mut ring = AccumulatorRing::new(40, 62 + 2);
             prop_assert_eq!(store.deliver(axon, payload, wait as u32, &mut ring), row.len() as u64);
             // A synapse of delay d (and delay slot w) acts d + w ticks after the current one, and at no other.

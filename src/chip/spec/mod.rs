@@ -23,6 +23,16 @@ pub enum FanOut {
     Multicast,
 }
 
+impl FanOut {
+    /// Lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FanOut::Unicast => "unicast",
+            FanOut::Multicast => "multicast",
+        }
+    }
+}
+
 /// When a tick ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -46,7 +46,7 @@ impl ChipSpec {
         if let Some(n) = table.whole("queue_packets", 1, 1 << 20) {
             self.queue_packets = n as u32;
         }
-        if let Some(fan_out) = table.choice("fan_out", FAN_OUTS) {
+        if let Some(fan_out) = table.choice("fan_out", &fan_outs()) {
             self.fan_out = fan_out;
         }
         if let Some(name) = read_routing(table) {
@@ -91,7 +91,10 @@ impl ChipSpec {
     }
 }
 
-const FAN_OUTS: &[(&str, FanOut)] = &[("unicast", FanOut::Unicast), ("multicast", FanOut::Multicast)];
+/// Fan-outs by name.
+fn fan_outs() -> [(&'static str, FanOut); 2] {
+    [FanOut::Unicast, FanOut::Multicast].map(|fan_out| (fan_out.name(), fan_out))
+}
 
 /// Edges of the mesh by name.
 fn edges() -> [(&'static str, Direction); 4] {
@@ -224,7 +227,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
             .map_or(PortPlace::Edge(Direction::East), PortPlace::Edge),
         queue_packets: cited(&network, "queue_packets", 1, 1 << 20, citations) as u32,
         packet_flits: cited(&network, "flits", 1, i64::from(MOST_FLITS), citations) as u16,
-        fan_out: network.required_choice("fan_out", FAN_OUTS).unwrap_or(FanOut::Unicast),
+        fan_out: network.required_choice("fan_out", &fan_outs()).unwrap_or(FanOut::Unicast),
         routing: read_routing(&network).unwrap_or_else(|| "xy".into()),
         sync: read_sync(&sync).unwrap_or(SyncPolicy::Barrier),
         barrier,

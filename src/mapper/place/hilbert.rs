@@ -18,10 +18,6 @@ impl Placer for Hilbert {
         "hilbert"
     }
 
-    fn description(&self) -> &'static str {
-        "along a Hilbert curve generalised to any width and height"
-    }
-
     fn place(&self, parts: usize, spec: &ChipSpec) -> Vec<u32> {
         let path = curve(i32::from(spec.width), i32::from(spec.height));
         along(path.into_iter(), parts, spec)

@@ -12,8 +12,6 @@ use crate::chip::ChipSpec;
 pub trait Placer {
     /// Name users type.
     fn name(&self) -> &'static str;
-    /// One sentence for lists.
-    fn description(&self) -> &'static str;
     /// A core of the chip for each of `parts` parts, all different; there are at least as many cores.
     fn place(&self, parts: usize, spec: &ChipSpec) -> Vec<u32>;
 }

@@ -12,10 +12,6 @@ impl Placer for RowMajor {
         "row-major"
     }
 
-    fn description(&self) -> &'static str {
-        "row by row from the south-west"
-    }
-
     fn place(&self, parts: usize, spec: &ChipSpec) -> Vec<u32> {
         let (w, h) = (u32::from(spec.width), u32::from(spec.height));
         along((0..h).flat_map(|y| (0..w).map(move |x| (x, y))), parts, spec)

@@ -160,10 +160,8 @@ pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), 
 
 /// Read-outs are compared with each other, so they must be of one kind and, if probed, of one scale.
 fn mixed_readout(network: &Network) -> Option<Problem> {
-    let silent =
-        |id: &&PopulationId| network.population(**id).parameters().is_some_and(|p| p.v_threshold.is_none());
-    let probed = network.outputs().iter().filter(silent).count();
-    if probed == 0 || network.outputs().len() == 1 {
+    let probed = network.outputs().iter().any(|id| network.population(*id).never_spikes());
+    if !probed || network.outputs().len() == 1 {
         return None;
     }
     let names: Vec<_> =
