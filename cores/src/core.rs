@@ -1,17 +1,14 @@
-//! A core: neurons, synapses, the ring between them, and counters.
+//! A core: neurons, fixed and plastic synapses, the rings before the neurons, and counters.
 
-use crate::neuron::{CubaLif, CubaLifParameters, NeuronModel, ParameterError, Spike};
-use crate::synapse::{AccumulatorRing, Crossbar, SparseRows, SynapseError, SynapseStore};
+use crate::neuron::{Discipline, Draws, Model, Overflow, OverflowKind, Spike, Step, Values, purpose};
+use crate::plasticity::{Plastic, PlasticRows, Streams};
+use crate::registers::{ParameterError, Parameters};
+use crate::synapse::{
+    AccumulatorRing, AxonRing, Crossbar, DenseRows, Scheduled, SparseRows, SynapseError, SynapseStore, WideRows,
+};
 use crate::{AxonId, CoreCounters, NeuronId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Registers of a core's neurons, by model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ModelParameters {
-    /// Loihi 1's current-based LIF.
-    CubaLif(CubaLifParameters),
-}
 
 /// Synapses of a core, by kind of store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +17,10 @@ pub enum Synapses {
     Sparse(SparseRows),
     /// A binary crossbar.
     Crossbar(Crossbar),
+    /// Dense rows with group exponents and delays of each synapse.
+    Dense(DenseRows),
+    /// Sparse rows of full 32-bit weights.
+    Wide(WideRows),
 }
 
 impl Synapses {
@@ -28,18 +29,118 @@ impl Synapses {
         match self {
             Synapses::Sparse(rows) => rows,
             Synapses::Crossbar(crossbar) => crossbar,
+            Synapses::Dense(rows) => rows,
+            Synapses::Wide(rows) => rows,
         }
     }
 
-    /// Checks a deserialised store: consistent in itself and made for so many neurons.
+    /// Checks a deserialised store: consistent in itself and made for so many targets (neurons times channels).
     ///
     /// # Errors
     /// The first broken promise.
-    pub fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
+    pub fn validate(&self, targets: usize) -> Result<(), SynapseError> {
         match self {
-            Synapses::Sparse(rows) => rows.validate(neurons),
-            Synapses::Crossbar(crossbar) => crossbar.validate(neurons),
+            Synapses::Sparse(rows) => rows.validate(targets),
+            Synapses::Crossbar(crossbar) => crossbar.validate(targets),
+            Synapses::Dense(rows) => rows.validate(targets),
+            Synapses::Wide(rows) => rows.validate(targets),
         }
+    }
+}
+
+/// Membrane or input noise, as Loihi 1 has it: (m + 64 offset) 2^(exponent - 7) a tick and neuron, floored, with m uniform
+/// in -127..=127.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noise {
+    /// Exponent, 0 to 23.
+    pub exponent: u8,
+    /// Offset, in steps of 64.
+    pub offset: i16,
+    /// Whether it acts on the membrane; otherwise on the first channel's summed input.
+    pub on_membrane: bool,
+}
+
+impl Noise {
+    /// The noise a draw makes.
+    pub fn value(&self, draw: u64) -> i32 {
+        let mantissa = ((u128::from(draw) * 255) >> 64) as i64 - 127 + 64 * i64::from(self.offset);
+        let exponent = i32::from(self.exponent) - 7;
+        let value = if exponent < 0 { mantissa >> -exponent } else { mantissa << exponent };
+        value.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    }
+}
+
+/// Everything a core is loaded with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoreConfig {
+    /// Registers of its neurons.
+    pub parameters: Parameters,
+    /// Fixed synapses; their axons come first.
+    pub synapses: Arc<Synapses>,
+    /// Plastic synapses; their axons follow in order.
+    pub plastic: Vec<Arc<PlasticRows>>,
+    /// Axons without synapses, which come last: an event adds (payload x amount) to the reward of a plastic projection.
+    pub rewards: Vec<(u32, i32)>,
+    /// Network number of each neuron; draws are keyed by it.
+    pub neurons: Vec<u32>,
+    /// Seed of all draws of the neurons.
+    pub seed: u64,
+    /// Noise, if any.
+    pub noise: Option<Noise>,
+}
+
+impl CoreConfig {
+    /// Neurons numbered from 0 with fixed synapses and no noise.
+    pub fn new(parameters: Parameters, synapses: Arc<Synapses>) -> Self {
+        let neurons = (0..parameters.neurons() as u32).collect();
+        Self { parameters, synapses, plastic: Vec::new(), rewards: Vec::new(), neurons, seed: 0, noise: None }
+    }
+
+    /// Number of axons: of fixed synapses, of plastic ones, of rewards.
+    pub fn axon_count(&self) -> usize {
+        let plastic: usize = self.plastic.iter().map(|rows| rows.axon_count()).sum();
+        self.synapses.store().axon_count() + plastic + self.rewards.len()
+    }
+
+    /// Checks deserialised data, so that a core needs no checks.
+    ///
+    /// # Errors
+    /// What is wrong first; registers with all their violations.
+    pub fn validate(&self) -> Result<(), CoreError> {
+        self.parameters.validate().map_err(CoreError::Parameters)?;
+        let info = self.parameters.model().info();
+        let neurons = self.parameters.neurons();
+        let targets = neurons * info.channels.len();
+        if self.neurons.len() != neurons {
+            return Err(CoreError::Numbers { numbers: self.neurons.len(), neurons });
+        }
+        self.synapses.validate(targets)?;
+        for rows in &self.plastic {
+            rows.validate(neurons)?;
+        }
+        if let Some((rows, _)) = self.rewards.iter().find(|(rows, _)| *rows as usize >= self.plastic.len()) {
+            return Err(CoreError::Reward { rows: *rows, plastic: self.plastic.len() });
+        }
+        if self.noise.is_some_and(|noise| noise.exponent > 23) {
+            return Err(CoreError::Noise);
+        }
+        let delays = self.synapses.store().max_delay() > 0
+            || self.plastic.iter().any(|rows| rows.max_delay() > 0);
+        if info.discipline == Discipline::PerEvent && delays {
+            return Err(CoreError::Delay { model: info.name });
+        }
+        if info.exact_sums {
+            let mut largest = self.synapses.store().largest_sum(targets);
+            for rows in &self.plastic {
+                let each = i64::from(rows.rule.weight_least.abs().max(rows.rule.weight_most.abs()));
+                let shift = rows.rule.exponent.max(0);
+                largest += (each * rows.axon_count() as i64) << shift;
+            }
+            if largest > i64::from(i32::MAX) {
+                return Err(CoreError::Sum { model: info.name, largest });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -52,19 +153,63 @@ pub enum CoreError {
     /// A store that contradicts itself.
     #[error(transparent)]
     Synapses(#[from] SynapseError),
-}
-
-#[derive(Clone, Debug)]
-enum Model {
-    CubaLif(CubaLif),
+    /// Another count of network numbers than of neurons.
+    #[error("{numbers} network numbers for {neurons} neurons")]
+    Numbers {
+        /// Numbers given.
+        numbers: usize,
+        /// Neurons.
+        neurons: usize,
+    },
+    /// A reward for a projection that is not there.
+    #[error("a reward goes to plastic projection {rows} of {plastic}")]
+    Reward {
+        /// The projection.
+        rows: u32,
+        /// How many there are.
+        plastic: usize,
+    },
+    /// Noise beyond its register.
+    #[error("the noise exponent is above 23")]
+    Noise,
+    /// Delays where events act at once.
+    #[error("`{model}` acts on every event, so its synapses have no delay")]
+    Delay {
+        /// The model.
+        model: &'static str,
+    },
+    /// Sums that a 32-bit accumulator could wrap in a model that promises exact sums.
+    #[error("the weights into one neuron add up to {largest}, more than the 2^31 - 1 that `{model}` can sum exactly")]
+    Sum {
+        /// The model.
+        model: &'static str,
+        /// The largest sum of absolute weights.
+        largest: i64,
+    },
 }
 
 /// One emulated core. A plain value without locks; clones share the read-only synapses.
 #[derive(Clone, Debug)]
 pub struct Core {
     model: Model,
+    discipline: Discipline,
     synapses: Arc<Synapses>,
+    fixed_axons: u32,
+    plastic: Vec<Plastic>,
+    rewards: Arc<[(u32, i32)]>,
     ring: AccumulatorRing,
+    axons: AxonRing,
+    /// Spikes of events since the last tick.
+    early: Vec<Spike>,
+    /// Neurons that fired in the last tick; kept where something learns.
+    fired: Vec<NeuronId>,
+    neurons: Arc<[u32]>,
+    seed: u64,
+    noise: Option<Noise>,
+    noise_values: Vec<i32>,
+    tick: u64,
+    sample: u64,
+    log: Option<Vec<Overflow>>,
     counters: CoreCounters,
 }
 
@@ -72,28 +217,52 @@ impl Core {
     /// A core at rest.
     ///
     /// # Errors
-    /// Registers or synapses out of range.
-    pub fn new(parameters: ModelParameters, synapses: Arc<Synapses>) -> Result<Self, CoreError> {
-        let ModelParameters::CubaLif(registers) = parameters;
-        let model = CubaLif::new(registers).map_err(CoreError::Parameters)?;
-        synapses.validate(model.len())?;
-        let ring = AccumulatorRing::new(model.len(), synapses.store().max_delay());
-        Ok(Self { model: Model::CubaLif(model), synapses, ring, counters: CoreCounters::default() })
+    /// As [`CoreConfig::validate`].
+    pub fn new(config: &CoreConfig) -> Result<Self, CoreError> {
+        config.validate()?;
+        let info = config.parameters.model().info();
+        let neurons = config.parameters.neurons();
+        let store = config.synapses.store();
+        let plastic: Result<Vec<_>, _> =
+            config.plastic.iter().map(|rows| Plastic::new(Arc::clone(rows), neurons)).collect();
+        let longest = config.plastic.iter().map(|rows| rows.max_delay()).fold(store.max_delay(), u32::max);
+        let ring = AccumulatorRing::new(neurons * info.channels.len(), longest);
+        let ring = match &*config.synapses {
+            Synapses::Dense(rows) => ring.with_stages(rows.stages()),
+            _ => ring,
+        };
+        let bits = if info.discipline == Discipline::AxonBits { config.axon_count() } else { 0 };
+        Ok(Self {
+            model: Model::new(&config.parameters),
+            discipline: info.discipline,
+            fixed_axons: store.axon_count() as u32,
+            synapses: Arc::clone(&config.synapses),
+            plastic: plastic?,
+            rewards: config.rewards.clone().into(),
+            ring,
+            axons: AxonRing::new(bits),
+            early: Vec::new(),
+            fired: Vec::new(),
+            neurons: config.neurons.clone().into(),
+            seed: config.seed,
+            noise: config.noise,
+            noise_values: vec![0; if config.noise.is_some() { neurons } else { 0 }],
+            tick: 0,
+            sample: 0,
+            log: None,
+            counters: CoreCounters::default(),
+        })
     }
 
-    fn model(&self) -> &CubaLif {
-        let Model::CubaLif(model) = &self.model;
-        model
+    /// Takes the random numbers of a plastic projection from a recording.
+    pub fn set_streams(&mut self, projection: usize, streams: Streams) {
+        let plastic = self.plastic[projection].clone();
+        self.plastic[projection] = plastic.with_streams(streams);
     }
 
     /// Number of neurons.
     pub fn neuron_count(&self) -> usize {
-        self.model().len()
-    }
-
-    /// Number of input axons.
-    pub fn axon_count(&self) -> usize {
-        self.synapses.store().axon_count()
+        self.neurons.len()
     }
 
     /// Delivers an event of the tick before, `delay_slot` ticks later than its synapses say.
@@ -102,19 +271,160 @@ impl Core {
     /// If the axon does not exist or the delay exceeds the ring: events come from a checked image.
     #[inline]
     pub fn deliver(&mut self, axon: AxonId, payload: i32, delay_slot: u32) {
-        let read = match &*self.synapses {
-            Synapses::Sparse(rows) => rows.deliver(axon, payload, delay_slot, &mut self.ring),
-            Synapses::Crossbar(crossbar) => crossbar.deliver(axon, payload, delay_slot, &mut self.ring),
-        };
         self.counters.axon_events += 1;
-        self.counters.synaptic_operations += read;
+        if self.discipline == Discipline::PerTick && axon.0 < self.fixed_axons {
+            let read = deliver_fixed(&self.synapses, axon, payload, delay_slot, &mut self.ring);
+            self.counters.synaptic_operations += read;
+        } else {
+            self.deliver_otherwise(axon, payload, delay_slot);
+        }
     }
 
-    /// Steps all neurons and appends their spikes in order of neuron.
+    /// Events of plastic axons, and of cores that do not sum over a tick.
+    #[inline(never)]
+    fn deliver_otherwise(&mut self, axon: AxonId, payload: i32, delay_slot: u32) {
+        match self.discipline {
+            Discipline::AxonBits => {
+                let kind = match self.axons.set(axon, delay_slot) {
+                    Scheduled::Set => return,
+                    Scheduled::Merged => {
+                        self.counters.merged += 1;
+                        OverflowKind::Merged
+                    }
+                    Scheduled::Dropped => {
+                        self.counters.dropped += 1;
+                        OverflowKind::Dropped
+                    }
+                };
+                if let Some(log) = &mut self.log {
+                    log.push(Overflow { index: axon.0, kind });
+                }
+            }
+            Discipline::PerTick => self.deliver_learning(axon, payload, delay_slot),
+            Discipline::PerEvent => self.deliver_event(axon, payload),
+        }
+    }
+
+    /// The plastic projection of an axon beyond the fixed ones, and its place there; `Err` with the place among rewards.
+    fn plastic_axon(&self, axon: AxonId) -> Result<(usize, usize), usize> {
+        let mut place = (axon.0 - self.fixed_axons) as usize;
+        for (i, plastic) in self.plastic.iter().enumerate() {
+            let count = plastic.rows().axon_count();
+            if place < count {
+                return Ok((i, place));
+            }
+            place -= count;
+        }
+        Err(place)
+    }
+
+    fn deliver_learning(&mut self, axon: AxonId, payload: i32, delay_slot: u32) {
+        match self.plastic_axon(axon) {
+            Ok((i, place)) => {
+                let read = self.plastic[i].deliver(place, payload, delay_slot, &mut self.ring);
+                self.counters.synaptic_operations += read;
+            }
+            Err(place) => {
+                let (rows, amount) = self.rewards[place];
+                self.plastic[rows as usize].reward(i64::from(amount) * i64::from(payload));
+            }
+        }
+    }
+
+    fn deliver_event(&mut self, axon: AxonId, payload: i32) {
+        let Self { model, synapses, plastic, counters, log, early, neurons, .. } = self;
+        let draws = Draws { seed: self.seed, neurons, when: self.sample << 32 | self.tick };
+        let mut read = 0;
+        let mut act = |neuron: usize, weight: i32| {
+            let spikes = &mut *early;
+            let mut step = Step {
+                tick: self.tick,
+                draws,
+                membrane_noise: None,
+                spikes,
+                counters: &mut *counters,
+                log: log.as_mut(),
+            };
+            model.event(neuron, weight, &mut step);
+        };
+        if axon.0 < self.fixed_axons {
+            synapses.store().visit(axon, &mut |synapse| {
+                act(synapse.target.0 as usize, synapse.weight.wrapping_mul(payload));
+                read += 1;
+            });
+            counters.synaptic_operations += read;
+            return;
+        }
+        let mut place = (axon.0 - self.fixed_axons) as usize;
+        for plastic in plastic.iter_mut() {
+            let count = plastic.rows().axon_count();
+            if place < count {
+                read = plastic.deliver_event(place, payload, &mut act);
+                counters.synaptic_operations += read;
+                plastic.learn_event(place, model, counters, log.as_mut());
+                return;
+            }
+            place -= count;
+        }
+        let (rows, amount) = self.rewards[place];
+        plastic[rows as usize].reward(i64::from(amount) * i64::from(payload));
+    }
+
+    /// One tick: learning, then all neurons step; appends their spikes in order of neuron (those of events first).
     pub fn tick(&mut self, spikes: &mut Vec<Spike>) {
-        let Model::CubaLif(model) = &mut self.model;
-        model.step(self.ring.current(), spikes, &mut self.counters);
+        let first = spikes.len();
+        if self.discipline == Discipline::AxonBits {
+            self.take_axon_bits();
+        }
+        self.ring.settle();
+        for plastic in &mut self.plastic {
+            plastic.learn_on(&self.model, &self.fired, &mut self.counters, self.log.as_mut());
+        }
+        let when = self.sample << 32 | self.tick;
+        let draws = Draws { seed: self.seed, neurons: &self.neurons, when };
+        let mut membrane_noise = None;
+        if let Some(noise) = self.noise {
+            for (i, value) in self.noise_values.iter_mut().enumerate() {
+                *value = noise.value(draws.bits(i, purpose::NOISE));
+            }
+            if noise.on_membrane {
+                membrane_noise = Some(&self.noise_values[..]);
+            } else {
+                let sums = self.ring.slot_mut(0).iter_mut();
+                sums.zip(&self.noise_values).for_each(|(sum, noise)| *sum = sum.wrapping_add(*noise));
+            }
+        }
+        spikes.append(&mut self.early);
+        let mut step = Step {
+            tick: self.tick,
+            draws,
+            membrane_noise,
+            spikes,
+            counters: &mut self.counters,
+            log: self.log.as_mut(),
+        };
+        self.model.step(self.ring.current(), &mut step);
+        if !self.plastic.is_empty() {
+            self.fired.clear();
+            self.fired.extend(spikes[first..].iter().map(|spike| spike.neuron));
+        }
         self.ring.advance();
+        self.tick += 1;
+    }
+
+    fn take_axon_bits(&mut self) {
+        let Self { axons, synapses, ring, counters, fixed_axons, .. } = self;
+        let mut learning = Vec::new();
+        axons.take(|axon| {
+            if axon.0 < *fixed_axons {
+                counters.synaptic_operations += deliver_fixed(synapses, axon, 1, 0, ring);
+            } else {
+                learning.push(axon);
+            }
+        });
+        for axon in learning {
+            self.deliver_learning(axon, 1, 0);
+        }
     }
 
     /// What was counted since the last [`Core::take_counters`].
@@ -127,31 +437,78 @@ impl Core {
         std::mem::take(&mut self.counters)
     }
 
-    /// Neurons and ring back to their initial state; counters stay.
-    pub fn reset(&mut self) {
-        let Model::CubaLif(model) = &mut self.model;
-        model.reset();
-        self.ring.clear();
+    /// Whether overflows are listed one by one.
+    pub fn list_overflows(&mut self, list: bool) {
+        self.log = list.then(Vec::new);
     }
 
-    /// Appends neurons' state and pending sums in a fixed order, for digests.
-    pub fn state_words(&self, out: &mut Vec<i32>) {
-        self.model().state_words(out);
+    /// Takes the overflows listed since the last call.
+    pub fn take_overflows(&mut self) -> Vec<Overflow> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Neurons, traces and rings back to their initial state for the sample of that number; learned weights and counters
+    /// stay.
+    pub fn reset(&mut self, sample: u64) {
+        self.model.reset();
+        self.ring.clear();
+        self.axons.clear();
+        self.early.clear();
+        self.fired.clear();
+        self.plastic.iter_mut().for_each(Plastic::reset);
+        self.tick = 0;
+        self.sample = sample;
+        if let Some(log) = &mut self.log {
+            log.clear();
+        }
+    }
+
+    /// Appends neurons' state, pending sums and learned weights in a fixed order, for digests.
+    pub fn state_words(&self, out: &mut Vec<i64>) {
+        self.state().iter().for_each(|values| out.extend(values.iter()));
         self.ring.state_words(out);
+        self.axons.state_words(out);
+        self.plastic.iter().for_each(|plastic| plastic.state_words(out));
+    }
+
+    /// State variables of all neurons, in the order of the model's list.
+    pub fn state(&self) -> Vec<Values<'_>> {
+        self.model.state()
+    }
+
+    /// Spikes of events since the last tick, for cores that act on events.
+    pub fn event_spikes(&self) -> &[Spike] {
+        &self.early
+    }
+
+    /// Whether plastic synapses onto a neuron should go (up, down), as its state is now (SDSP).
+    pub fn learning_flags(&self, neuron: NeuronId) -> (bool, bool) {
+        self.model.learning_flags(neuron.0 as usize)
     }
 
     /// The membrane potential of a neuron.
-    pub fn membrane(&self, neuron: NeuronId) -> i32 {
-        self.model().membrane(neuron)
+    pub fn membrane(&self, neuron: NeuronId) -> i64 {
+        self.model.membrane(neuron.0 as usize)
     }
 
-    /// Currents of all neurons.
-    pub fn u(&self) -> &[i32] {
-        self.model().u()
+    /// Plastic projections, in the order of their axons.
+    pub fn plastic(&self) -> &[Plastic] {
+        &self.plastic
     }
+}
 
-    /// Membrane potentials of all neurons.
-    pub fn v(&self) -> &[i32] {
-        self.model().v()
+#[inline]
+fn deliver_fixed(
+    synapses: &Synapses,
+    axon: AxonId,
+    payload: i32,
+    delay_slot: u32,
+    ring: &mut AccumulatorRing,
+) -> u64 {
+    match synapses {
+        Synapses::Sparse(rows) => rows.deliver(axon, payload, delay_slot, ring),
+        Synapses::Crossbar(crossbar) => crossbar.deliver(axon, payload, delay_slot, ring),
+        Synapses::Dense(rows) => rows.deliver(axon, payload, delay_slot, ring),
+        Synapses::Wide(rows) => rows.deliver(axon, payload, delay_slot, ring),
     }
 }

@@ -21,6 +21,40 @@ pub struct CoreCounters {
     pub bias_wraps: u64,
     /// Potentials that were clipped.
     pub clips: u64,
+    /// Sums, products and learned weights that met the end of their format and stayed there.
+    pub saturations: u64,
+    /// Events for an axon that already had one in the same tick.
+    pub merged: u64,
+    /// Events that the scheduler could not hold.
+    pub dropped: u64,
+    /// Evaluations of a learning rule for one synapse.
+    pub learning_updates: u64,
+    /// Of them, those that changed the weight.
+    pub weight_changes: u64,
+    /// Updates of a learning trace.
+    pub trace_updates: u64,
+}
+
+impl CoreCounters {
+    /// Every count with its name, in a fixed order.
+    pub fn named(&self) -> [(&'static str, u64); 14] {
+        [
+            ("axon_events", self.axon_events),
+            ("synaptic_operations", self.synaptic_operations),
+            ("updates_active", self.updates_active),
+            ("updates_idle", self.updates_idle),
+            ("spikes", self.spikes),
+            ("wraps", self.wraps),
+            ("bias_wraps", self.bias_wraps),
+            ("clips", self.clips),
+            ("saturations", self.saturations),
+            ("merged", self.merged),
+            ("dropped", self.dropped),
+            ("learning_updates", self.learning_updates),
+            ("weight_changes", self.weight_changes),
+            ("trace_updates", self.trace_updates),
+        ]
+    }
 }
 
 impl std::ops::AddAssign for CoreCounters {
@@ -33,5 +67,11 @@ impl std::ops::AddAssign for CoreCounters {
         self.wraps += other.wraps;
         self.bias_wraps += other.bias_wraps;
         self.clips += other.clips;
+        self.saturations += other.saturations;
+        self.merged += other.merged;
+        self.dropped += other.dropped;
+        self.learning_updates += other.learning_updates;
+        self.weight_changes += other.weight_changes;
+        self.trace_updates += other.trace_updates;
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! A core takes events `(axon, payload, delay slot)`, ticks, and hands out spikes of its own neurons. In a tick:
 //!
-//! 1. events of the tick before are delivered: each axon's row of synapses adds to the accumulator ring;
-//! 2. the neurons consume the ring's current slot, step, and may spike;
-//! 3. the ring moves on by one slot.
+//! 1. events of the tick before are delivered: each axon's row of synapses adds to the accumulator ring (or, by the
+//!    model's discipline, sets the axon's bit, or acts on the neurons at once);
+//! 2. plastic synapses learn from the events delivered and the spikes of the last tick;
+//! 3. the neurons consume the ring's current slot, step, and may spike;
+//! 4. the ring moves on by one slot.
 //!
 //! So a spike emitted at tick t over a synapse of delay d acts at t + 1 + d. *Local only*: a core's state changes
 //! through its own events and ticks alone; this crate has no dependency through which it could be otherwise.
@@ -13,14 +15,24 @@ mod core;
 mod counters;
 pub mod fixed;
 mod neuron;
+mod plasticity;
 pub mod random;
+mod registers;
 mod synapse;
 
-pub use crate::core::{Core, CoreError, ModelParameters, Synapses};
+pub use crate::core::{Core, CoreConfig, CoreError, Noise, Synapses};
 pub use counters::CoreCounters;
-pub use neuron::{CubaLif, CubaLifParameters, NeuronModel, ParameterError, Spike};
+pub use neuron::{
+    Discipline, Draws, Lfsr, ModelInfo, ModelKind, NeuronModel, Overflow, OverflowKind, Spike, Step, Values,
+};
+pub use plasticity::{
+    Engine, Expression, ExpressionError, Factor, Plastic, PlasticRows, Product, RecordedStreams, Rule, Streams,
+    TraceSettings, Variable,
+};
+pub use registers::{Column, ParameterError, Parameters, Per, Register};
 pub use synapse::{
-    AccumulatorRing, Crossbar, SparseRows, SparseRowsBuilder, Synapse, SynapseError, SynapseStore,
+    AccumulatorRing, AxonRing, Crossbar, CrossbarRow, DenseRow, DenseRows, Scheduled, SignMode, SparseRows,
+    SparseRowsBuilder, Synapse, SynapseError, SynapseStore, Truncation, WeightFormat, WideRows, WideRowsBuilder,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,14 @@
 //! A binary crossbar: one bit for each (axon, neuron), and a weight for each (axon type, neuron), as on TrueNorth
-//! (Merolla et al. 2014): a set bit adds the target's weight for the axon's type.
+//! (Merolla et al. 2014): a set bit adds the target's weight for the axon's type. A *typed* crossbar keeps no weights: a
+//! set bit adds 1 to the channel of the axon's type, and the neuron, which has the weights, counts.
 
-use super::{AccumulatorRing, Synapse, SynapseError, SynapseStore};
+use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
 use bitvec::prelude::{BitVec, Lsb0};
 use serde::{Deserialize, Serialize};
 
 /// Number of axon types.
 const TYPES: usize = 4;
-const DELAY_MOST: u8 = 62;
 
 /// Rows of bits by axon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,30 +19,49 @@ pub struct Crossbar {
     delays: Vec<u8>,
     /// `bits[axon * words_a_row * 64 + neuron]`, rows padded to whole words.
     bits: Vec<u64>,
-    /// `weights[type * neurons + neuron]`.
+    /// `weights[type * neurons + neuron]`; none in a typed crossbar.
     weights: Vec<i32>,
 }
 
+/// A row of a crossbar: axon type 0..=3, delay, one bit for each neuron.
+pub type CrossbarRow = (u8, u8, BitVec<u64, Lsb0>);
+
 impl Crossbar {
-    /// A crossbar from rows of (axon type 0..=3, delay, one bit for each neuron) and weights by type and neuron.
+    /// A crossbar from rows and weights by type and neuron.
     ///
     /// # Errors
     /// The first row or table that does not fit.
     pub fn new(
         neurons: u32,
         weights: [Vec<i32>; TYPES],
-        rows: impl IntoIterator<Item = (u8, u8, BitVec<u64, Lsb0>)>,
+        rows: impl IntoIterator<Item = CrossbarRow>,
     ) -> Result<Self, SynapseError> {
         if let Some(table) = weights.iter().find(|table| table.len() != neurons as usize) {
             return Err(SynapseError::beyond("the length of a weight table", table.len(), neurons as usize));
         }
+        Self::build(neurons, weights.concat(), rows)
+    }
+
+    /// A typed crossbar, for models that count active axons by type.
+    ///
+    /// # Errors
+    /// The first row that does not fit.
+    pub fn typed(neurons: u32, rows: impl IntoIterator<Item = CrossbarRow>) -> Result<Self, SynapseError> {
+        Self::build(neurons, Vec::new(), rows)
+    }
+
+    fn build(
+        neurons: u32,
+        weights: Vec<i32>,
+        rows: impl IntoIterator<Item = CrossbarRow>,
+    ) -> Result<Self, SynapseError> {
         let mut crossbar = Crossbar {
             neurons,
             words_a_row: neurons.div_ceil(64),
             axon_types: Vec::new(),
             delays: Vec::new(),
             bits: Vec::new(),
-            weights: weights.concat(),
+            weights,
         };
         for (axon_type, delay, row) in rows {
             if usize::from(axon_type) >= TYPES {
@@ -64,18 +83,24 @@ impl Crossbar {
         Ok(crossbar)
     }
 
-    /// Checks what deserialised data promises: tables of the right length, no bit beyond the core's `neurons`.
+    /// Checks what deserialised data promises: tables of the right length, no bit beyond the core's `targets` (neurons
+    /// times channels).
     ///
     /// # Errors
     /// The first broken promise.
-    pub(crate) fn validate(&self, neurons: usize) -> Result<(), SynapseError> {
+    pub(crate) fn validate(&self, targets: usize) -> Result<(), SynapseError> {
+        let typed = self.weights.is_empty();
+        let neurons = if typed { targets / TYPES } else { targets };
+        if typed && targets % TYPES != 0 {
+            return Err(SynapseError::beyond("channels of a typed crossbar", targets, TYPES));
+        }
         let (axons, words) = (self.axon_types.len(), neurons.div_ceil(64));
         for (what, value, wanted) in [
             ("the number of neurons of the store", self.neurons as usize, neurons),
             ("the words of a row", self.words_a_row as usize, words),
             ("the number of delays", self.delays.len(), axons),
             ("the words of all rows", self.bits.len(), axons * words),
-            ("the number of weights", self.weights.len(), TYPES * neurons),
+            ("the number of weights", self.weights.len(), if typed { 0 } else { TYPES * neurons }),
         ] {
             if value != wanted {
                 return Err(SynapseError::beyond(what, value, wanted));
@@ -112,10 +137,11 @@ impl Crossbar {
         }
     }
 
-    fn table(&self, axon: AxonId) -> &[i32] {
+    /// The weights of the axon's type, or for a typed crossbar the first target of its channel.
+    fn table(&self, axon: AxonId) -> Result<&[i32], usize> {
         let n = self.neurons as usize;
         let start = usize::from(self.axon_types[axon.0 as usize]) * n;
-        &self.weights[start..start + n]
+        if self.weights.is_empty() { Err(start) } else { Ok(&self.weights[start..start + n]) }
     }
 }
 
@@ -134,12 +160,18 @@ impl SynapseStore for Crossbar {
 
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
         let later = delay_slot as usize + usize::from(self.delays[axon.0 as usize]);
-        let (slot, table) = (ring.slot_mut(later), self.table(axon));
+        let slot = ring.slot_mut(later);
         let mut read = 0;
-        self.set_bits(axon, |neuron| {
-            slot[neuron] = slot[neuron].wrapping_add(table[neuron].wrapping_mul(payload));
-            read += 1;
-        });
+        match self.table(axon) {
+            Ok(table) => self.set_bits(axon, |neuron| {
+                slot[neuron] = slot[neuron].wrapping_add(table[neuron].wrapping_mul(payload));
+                read += 1;
+            }),
+            Err(first) => self.set_bits(axon, |neuron| {
+                slot[first + neuron] += payload;
+                read += 1;
+            }),
+        }
         read
     }
 
@@ -147,13 +179,15 @@ impl SynapseStore for Crossbar {
         self.words(axon).iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    fn row(&self, axon: AxonId) -> Vec<Synapse> {
+    fn visit(&self, axon: AxonId, visit: &mut dyn FnMut(Synapse)) {
         let (table, delay) = (self.table(axon), self.delays[axon.0 as usize]);
-        let mut row = Vec::new();
         self.set_bits(axon, |neuron| {
-            row.push(Synapse { target: NeuronId(neuron as u32), weight: table[neuron], delay });
+            let (target, weight) = match table {
+                Ok(table) => (neuron, table[neuron]),
+                Err(first) => (first + neuron, 1),
+            };
+            visit(Synapse { target: NeuronId(target as u32), weight, delay });
         });
-        row
     }
 }
 

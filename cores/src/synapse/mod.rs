@@ -1,19 +1,27 @@
 //! Synapse stores: read-only rows by axon, and the ring of accumulators they add into.
 
+mod axon_ring;
 mod crossbar;
 mod delay;
+mod dense;
 mod sparse;
+mod weight_format;
+mod wide;
 
-pub use crossbar::Crossbar;
+pub use axon_ring::{AxonRing, Scheduled};
+pub use crossbar::{Crossbar, CrossbarRow};
 pub use delay::AccumulatorRing;
+pub use dense::{DenseRow, DenseRows};
 pub use sparse::{SparseRows, SparseRowsBuilder};
+pub use weight_format::{Truncation, SignMode, WeightFormat};
+pub use wide::{WideRows, WideRowsBuilder};
 
 use crate::{AxonId, NeuronId};
 
 /// A synapse as a reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Synapse {
-    /// Neuron it acts on.
+    /// Neuron it acts on; in a model of several channels, channel x neurons + neuron.
     pub target: NeuronId,
     /// Effective weight.
     pub weight: i32,
@@ -59,7 +67,7 @@ pub enum SynapseError {
 
 impl SynapseError {
     /// A count or number that is not 0 to `most`.
-    fn beyond(what: &'static str, value: usize, most: usize) -> Self {
+    pub(crate) fn beyond(what: &'static str, value: usize, most: usize) -> Self {
         SynapseError::Range { what, value: value as i64, least: 0, most: most as i64 }
     }
 }
@@ -76,6 +84,26 @@ pub trait SynapseStore {
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64;
     /// Synapses of the axon's row.
     fn row_len(&self, axon: AxonId) -> usize;
+    /// Calls `visit` for each synapse of the axon's row, in its order.
+    fn visit(&self, axon: AxonId, visit: &mut dyn FnMut(Synapse));
     /// The axon's row, decoded.
-    fn row(&self, axon: AxonId) -> Vec<Synapse>;
+    fn row(&self, axon: AxonId) -> Vec<Synapse> {
+        let mut row = Vec::with_capacity(self.row_len(axon));
+        self.visit(axon, &mut |synapse| row.push(synapse));
+        row
+    }
+
+    /// The largest sum of absolute weights that comes into one target: an exact sum of one event an axon.
+    fn largest_sum(&self, targets: usize) -> i64 {
+        let mut sums = vec![0i64; targets];
+        for axon in 0..self.axon_count() as u32 {
+            self.visit(AxonId(axon), &mut |synapse| {
+                sums[synapse.target.0 as usize] += i64::from(synapse.weight.unsigned_abs());
+            });
+        }
+        sums.into_iter().max().unwrap_or(0)
+    }
 }
+
+/// Longest delay of a synapse, in ticks beyond the one every spike takes.
+pub(crate) const DELAY_MOST: u8 = 63;

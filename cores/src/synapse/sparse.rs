@@ -5,14 +5,13 @@
 //!     [ delay 6 ][        target 17        ][  mantissa 9  ]     effective weight = mantissa << shift of the row
 //! ```
 
-use super::{AccumulatorRing, Synapse, SynapseError, SynapseStore};
+use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
 use serde::{Deserialize, Serialize};
 
 const MANTISSA_BITS: u32 = 9;
 const TARGET_BITS: u32 = 17;
 const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
-const DELAY_MOST: u8 = 62;
 const SHIFT_MOST: u8 = 22;
 
 /// Rows of 9-bit mantissas with a shift for each row.
@@ -105,7 +104,7 @@ fn unpack(word: u32, shift: u8) -> Synapse {
 }
 
 impl SparseRowsBuilder {
-    /// Adds a row of (target, mantissa -256..=255, delay 0..=62) with a shift 0..=22; returns its axon.
+    /// Adds a row of (target, mantissa -256..=255, delay 0..=63) with a shift 0..=22; returns its axon.
     ///
     /// # Errors
     /// The first synapse that does not fit; the row is then not added.
@@ -203,9 +202,9 @@ impl SynapseStore for SparseRows {
         self.words(axon).len()
     }
 
-    fn row(&self, axon: AxonId) -> Vec<Synapse> {
+    fn visit(&self, axon: AxonId, visit: &mut dyn FnMut(Synapse)) {
         let shift = self.shifts[axon.0 as usize];
-        self.words(axon).iter().map(|&word| unpack(word, shift)).collect()
+        self.words(axon).iter().for_each(|&word| visit(unpack(word, shift)));
     }
 }
 
@@ -219,7 +218,7 @@ mod tests {
         let mut builder = SparseRows::builder(4);
         assert!(builder.push_row(0, [(NeuronId(0), 1, 0), (NeuronId(4), 1, 0)]).is_err());
         assert!(builder.push_row(0, [(NeuronId(0), 256, 0)]).is_err());
-        assert!(builder.push_row(0, [(NeuronId(0), 1, 63)]).is_err());
+        assert!(builder.push_row(0, [(NeuronId(0), 1, 64)]).is_err());
         assert!(builder.push_row(23, []).is_err());
         let weights = [1, 512].map(|weight| Synapse { target: NeuronId(0), weight, delay: 0 });
         assert_eq!(builder.push_effective_row(&weights), Err(SynapseError::NoShift));
@@ -229,21 +228,21 @@ mod tests {
     proptest! {
         #[test]
         fn rows_read_back_and_deliver_what_they_hold(
-            row in prop::collection::vec((0u32..40, -256i16..=255, 0u8..=62), 0..60),
+            row in prop::collection::vec((0u32..40, -256i16..=255, 0u8..=63), 0..60),
             shift in 0u8..=13, payload in -3i32..4, wait in 0usize..3,
         ) {
             let mut builder = SparseRows::builder(40);
-            builder.push_row(0, [(NeuronId(39), 7, 62)]).unwrap();
+            builder.push_row(0, [(NeuronId(39), 7, 63)]).unwrap();
             let axon = builder.push_row(shift, row.iter().map(|&(t, m, d)| (NeuronId(t), m, d))).unwrap();
             let store = builder.build();
             prop_assert!(store.validate(40).is_ok());
             prop_assert!(store.validate(41).is_err());
             let read = store.row(axon);
             prop_assert_eq!(read.len(), store.row_len(axon));
-            let mut ring = AccumulatorRing::new(40, 62 + 2);
+            let mut ring = AccumulatorRing::new(40, 63 + 2);
             prop_assert_eq!(store.deliver(axon, payload, wait as u32, &mut ring), row.len() as u64);
             // A synapse of delay d (and delay slot w) acts d + w ticks after the current one, and at no other.
-            for tick in 0..65usize {
+            for tick in 0..66usize {
                 let mut wanted = [0i32; 40];
                 for (synapse, &(t, m, d)) in read.iter().zip(&row) {
                     prop_assert_eq!(*synapse, Synapse { target: NeuronId(t), weight: i32::from(m) << shift, delay: d });

@@ -1,0 +1,80 @@
+//! Lava's LIF that is reset at regular intervals, for networks that see one sample after another.
+//!
+//! ```text
+//! step number s = tick + 1; where s mod reset_interval = reset_offset mod reset_interval: u = v = 0 before the update
+//! then as lava-lif
+//! ```
+//! Source: Lava 0.10.0, `PyLifResetModelBitAcc`.
+
+use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
+use super::{Discipline, ModelInfo, NeuronModel, Step, Values};
+use crate::registers::{Parameters, Register};
+
+/// The neurons of one core.
+#[derive(Clone, Debug)]
+pub(crate) struct ResetLif {
+    state: Integrator,
+    threshold: Vec<i64>,
+    interval: u64,
+    offset: u64,
+}
+
+impl NeuronModel for ResetLif {
+    const INFO: ModelInfo = ModelInfo {
+        name: "reset-lif",
+        title: "Lava LIF with a reset interval",
+        equation: "u = v = 0 where (tick + 1) mod reset_interval = reset_offset mod reset_interval; then as lava-lif",
+        source: "Lava 0.10.0, proc/lif/models.py, PyLifResetModelBitAcc",
+        registers: &[
+            DU,
+            DV,
+            VTH,
+            BIAS_MANT,
+            BIAS_EXP,
+            INITIAL_U,
+            Register::new("reset_interval", 1, 1 << 31, "ticks between resets").shared(),
+            Register::new("reset_offset", 0, 1 << 31, "first reset, counted modulo the interval").or(0).shared(),
+        ],
+        channels: &["a"],
+        variables: &["u", "v"],
+        discipline: Discipline::PerTick,
+        exact_sums: true,
+    };
+
+    fn new(p: &Parameters) -> Self {
+        let interval = p.core("reset_interval") as u64;
+        Self {
+            state: Integrator::new(p),
+            threshold: p.each::<i64>("vth").iter().map(|t| t << 6).collect(),
+            interval,
+            offset: p.core("reset_offset") as u64 % interval,
+        }
+    }
+
+    fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
+        if (step.tick + 1) % self.interval == self.offset {
+            self.state.u.fill(0);
+            self.state.v.fill(0);
+        }
+        let mut active = 0;
+        for i in 0..self.state.len() {
+            active += u32::from(self.state.integrate(i, inputs[i], false, step));
+            if self.state.v[i] > self.threshold[i] {
+                self.state.v[i] = 0;
+                step.spike(i, 1, active);
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.state.reset();
+    }
+
+    fn state(&self) -> Vec<Values<'_>> {
+        self.state.state()
+    }
+
+    fn membrane(&self, neuron: usize) -> i64 {
+        self.state.v[neuron]
+    }
+}

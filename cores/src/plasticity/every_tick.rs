@@ -1,0 +1,156 @@
+//! brian2-loihi's learning: every synapse, every tick.
+//!
+//! In tick t, after deliveries and with the weights of the tick before:
+//!
+//! ```text
+//! x0 = 1 for an axon whose spike arrived in t;  y0 = 1 for a neuron that fired in t - 1;  uk = 1 where t mod 2^k = 0
+//! traces: x = floor(keep x) + draw, then a spike adds its impulse, at most 127
+//! dw = sum of products, |dw| rounded up to a whole number, then to the precision by a draw
+//! w = clip(w + dw, lowest, highest)
+//! ```
+//! With whole precision and no traces nothing is random, and results equal brian2-loihi 0.5.2 on all recorded cases; its
+//! order of draws cannot be reproduced, so random cases agree statistically only. Draws are keyed by synapse and tick.
+//! A fractional impulse rounds up where a draw of 7 bits is below it.
+
+use super::expression::{Product, Variable};
+use super::streams::{Stream, Streams};
+use super::trace::{TraceSettings, decay, rise};
+use super::{Phase, PlasticRows};
+use crate::NeuronId;
+
+/// Fraction bits of dw before it is rounded up.
+const FRACTION: i32 = 32;
+
+/// State of the engine.
+#[derive(Clone, Debug)]
+pub(super) struct EveryTick {
+    settings: [TraceSettings; 5],
+    /// x1, x2 by axon; y1, y2, y3 by neuron.
+    traces: [Vec<i32>; 5],
+    fired: Vec<bool>,
+    arrived: Vec<bool>,
+    tags: Vec<i64>,
+}
+
+impl EveryTick {
+    pub(super) fn new(rows: &PlasticRows, neurons: usize) -> Self {
+        let axons = rows.axon_count();
+        Self {
+            settings: rows.rule.traces,
+            traces: [axons, axons, neurons, neurons, neurons].map(|n| vec![0; n]),
+            fired: vec![false; neurons],
+            arrived: vec![false; axons],
+            tags: vec![0; rows.targets.len()],
+        }
+    }
+
+    pub(super) fn trace(&self, trace: usize) -> Vec<i64> {
+        self.traces[trace].iter().map(|&v| v.into()).collect()
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.traces.iter_mut().for_each(|trace| trace.fill(0));
+        self.tags.fill(0);
+    }
+
+    pub(super) fn learn(
+        &mut self,
+        phase: &mut Phase<'_>,
+        weights: &mut [i32],
+        pre: &[u32],
+        post: &[NeuronId],
+        flags: &dyn Fn(usize) -> (bool, bool),
+        streams: &Streams,
+    ) {
+        let rows = phase.rows;
+        let tick = phase.step - 1;
+        self.arrived.fill(false);
+        self.fired.fill(false);
+        pre.iter().for_each(|&axon| self.arrived[axon as usize] = true);
+        post.iter().for_each(|neuron| self.fired[neuron.0 as usize] = true);
+        for (t, (values, settings)) in self.traces.iter_mut().zip(&self.settings).enumerate() {
+            if !settings.moves() {
+                continue;
+            }
+            let spiked = if t < 2 { &self.arrived } else { &self.fired };
+            for (i, value) in values.iter_mut().enumerate() {
+                let draw = streams.of_synapse(i as u64, tick, 1 + t as u32);
+                *value = decay(*value, settings.keep, draw >> 11);
+                if spiked[i] {
+                    let stream = if t < 2 { Stream::XImpulse } else { Stream::YImpulse };
+                    *value = rise(*value, settings, streams.draw(stream, tick) as u8);
+                }
+            }
+            phase.counters.trace_updates += values.len() as u64;
+        }
+        for axon in 0..rows.axon_count() {
+            for synapse in rows.range(axon) {
+                let target = rows.targets[synapse] as usize;
+                let before = i64::from(weights[synapse]);
+                let mut reader = |product: &Product| {
+                    self.product(product, axon, target, (before, self.tags[synapse]), phase.reward, tick, flags)
+                };
+                let dw: i128 = rows.rule.dw.products.iter().map(&mut reader).sum();
+                let tag_change: Option<i128> =
+                    rows.rule.dt.as_ref().map(|dt| dt.products.iter().map(&mut reader).sum());
+                let mut change = round_up(dw);
+                let precision = i64::from(rows.rule.precision);
+                if precision > 1 {
+                    let who = u64::from(rows.sources[axon]) << 32 | u64::from(rows.neurons[target]);
+                    let draw = streams.of_synapse(who, tick, 0);
+                    let (whole, rest) = (change.div_euclid(precision), change.rem_euclid(precision));
+                    let up = crate::random::chance(draw, rest as u64, precision as u64);
+                    change = (whole + i64::from(up)) * precision;
+                }
+                if let Some(tag_change) = tag_change {
+                    self.tags[synapse] = (self.tags[synapse] + round_up(tag_change)).clamp(-256, 255);
+                }
+                phase.settle(weights, synapse, before + change);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a rule can read")]
+    fn product(
+        &self,
+        product: &Product,
+        axon: usize,
+        target: usize,
+        (weight, tag): (i64, i64),
+        reward: i64,
+        tick: u64,
+        flags: &dyn Fn(usize) -> (bool, bool),
+    ) -> i128 {
+        let unmet = product.on_pre && !self.arrived[axon]
+            || product.on_post && !self.fired[target]
+            || product.every.is_some_and(|k| tick % (1 << k) != 0);
+        if unmet {
+            return 0;
+        }
+        let mut p = i128::from(product.mantissa);
+        for factor in &product.factors {
+            let value = match factor.variable {
+                Variable::X1 => self.traces[0][axon].into(),
+                Variable::X2 => self.traces[1][axon].into(),
+                Variable::Y1 => self.traces[2][target].into(),
+                Variable::Y2 => self.traces[3][target].into(),
+                Variable::Y3 => self.traces[4][target].into(),
+                Variable::Weight => weight,
+                Variable::Tag => tag,
+                Variable::Reward => reward,
+                Variable::Up => flags(target).0.into(),
+                Variable::Down => flags(target).1.into(),
+            };
+            p *= i128::from(if factor.negative { factor.constant - value } else { value + factor.constant });
+        }
+        let shift = product.exponent + FRACTION;
+        if shift < 0 { p >> -shift } else { p << shift }
+    }
+}
+
+/// A change away from zero to the next whole number.
+fn round_up(change: i128) -> i64 {
+    let magnitude = (change.unsigned_abs() + ((1 << FRACTION) - 1)) >> FRACTION;
+    let magnitude = magnitude.min(1 << 40) as i64;
+    if change < 0 { -magnitude } else { magnitude }
+}
