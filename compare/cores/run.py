@@ -88,22 +88,31 @@ def why(text):
     return anonymous((errors or lines or ["it said nothing"])[-1])[:300]
 
 
+def check_python310(interpreter):
+    """Whether it is what Lava needs; a command of that name may be there and yet not start one."""
+    try:
+        said = subprocess.run([interpreter, "-V"], capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        said = ""
+    if not said.startswith("Python 3.10."):
+        raise Unavailable(f"not installed: it needs Python 3.10, which {anonymous(interpreter)} is not")
+
+
 def environment(name, interpreter):
     """The Python of an environment, which is made if it is not there, and the versions in it."""
     wanted = {"packages": ENVIRONMENTS[name], "interpreter": interpreter}
     folder = BUILD / "venv" / name
     python, done = folder / "bin" / "python", folder / "installed.json"
     if not done.exists() or json.loads(done.read_text()) != wanted:
+        if name == "lava":
+            check_python310(interpreter)
         print(f"installing {' '.join(ENVIRONMENTS[name])}", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
         for words in (
             [interpreter, "-m", "venv", folder],
             [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *ENVIRONMENTS[name]],
         ):
-            try:
-                ran = subprocess.run(words, capture_output=True, text=True)
-            except FileNotFoundError:
-                raise Unavailable(f"not installed: there is no {interpreter}") from None
+            ran = subprocess.run(words, capture_output=True, text=True)
             if ran.returncode != 0:
                 raise Unavailable(f"not installed: {why(ran.stderr or ran.stdout)}")
         done.write_text(json.dumps(wanted))
@@ -202,7 +211,7 @@ def row(tool, runs, difference, operations, steps):
         "tool": tool,
         "version": runs[0]["version"],
         "first_build_cpu_s": runs[0]["build_cpu_s"],
-        "build_cpu_s": statistics.median(run["build_cpu_s"] for run in runs),
+        "build_cpu_s": statistics.median(run["build_cpu_s"] for run in runs[1:] or runs),
         "loop_cpu_s": loop,
         "loop_spread": max(loops) / min(loops) - 1,
         "process_cpu_s": statistics.median(run["process_cpu_s"] for run in runs),
@@ -236,7 +245,7 @@ def machine():
 def table(size):
     """The text for one size."""
     net = size["network"]
-    head = ["tool", "version", "first build", "build s", "loop CPU s", "spread", "process s", "ms/step", "MSOP/s", "ratio", "equal"]
+    head = ["tool", "version", "first build s", "build s", "loop CPU s", "spread", "process s", "ms/step", "MSOP/s", "ratio", "equal"]
     lines, troubles = [head], []
     for r in size["tools"]:
         if "trouble" in r:
