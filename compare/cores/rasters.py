@@ -23,8 +23,8 @@ def difference(reference, other):
     if mine == yours:
         return "a spike is there twice"
     tick, neuron = min(mine ^ yours)
-    missing = (tick, neuron) in mine
-    return f"{len(mine ^ yours)} spikes differ, the first is neuron {neuron} at tick {tick}, {'missing' if missing else 'too many'}"
+    how = "missing" if (tick, neuron) in mine else "too many"
+    return f"{len(mine ^ yours)} spikes differ, the first is neuron {neuron} at tick {tick}, {how}"
 
 
 def main():

@@ -61,7 +61,7 @@ def options():
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS), help="plain-c always runs as well")
-    parser.add_argument("--spikemesh", default="cargo run --release --", help="its command, run in the repository's root")
+    parser.add_argument("--spikemesh", default="cargo run --release --", help="its command, run in the root")
     parser.add_argument("--python310", default="python3.10", help="a Python 3.10, which Lava needs")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for one process")
     parser.add_argument("--machine", help="a name for this machine in the folder of results")
@@ -245,7 +245,8 @@ def machine():
 def table(size):
     """The text for one size."""
     net = size["network"]
-    head = ["tool", "version", "first build s", "build s", "loop CPU s", "spread", "process s", "ms/step", "MSOP/s", "ratio", "equal"]
+    head = ["tool", "version", "first build s", "build s", "loop CPU s", "spread", "process s"]
+    head += ["ms/step", "MSOP/s", "ratio", "equal"]
     lines, troubles = [head], []
     for r in size["tools"]:
         if "trouble" in r:
@@ -307,7 +308,8 @@ def main():
     }
     text = (
         f"{date}, {here['cpu']}, {here['cpus']} CPUs, {here['system']}, Python {here['python']}, "
-        f"load {here['load_at_start']:.2f} at the start; median of {arguments.repeats} runs; plain-c: {' '.join(PLAIN)}\n"
+        f"load {here['load_at_start']:.2f} at the start; median of {arguments.repeats} runs; "
+        f"plain-c: {' '.join(PLAIN)}\n"
         "CPU seconds, user and system. MSOP/s: million synaptic operations a CPU second. Ratio: loop against "
         "spikemesh's, above 1 is slower.\nEqual: raster, neuron by neuron, against plain-c.\n\n"
     ) + "\n\n".join(map(table, sizes))
