@@ -53,7 +53,7 @@ file = "network.toml"
 [chip]
 preset = "loihi1-davies2018"
 mesh = [8, 4]
-
+{chip}
 [stimulus]
 kind = "npz"
 file = "spikes.npz"
@@ -64,11 +64,11 @@ level = "analytic"
 """
 
 
-def write_configuration(net, ticks):
+def write_configuration(net, name, ticks, chip=""):
     """Writes network.toml and a configuration for so many ticks beside net.npz; the path of the latter."""
-    facts = dict(vars(net), ticks=ticks)
+    facts = dict(vars(net), ticks=ticks, chip=chip)
     (net.folder / "network.toml").write_text(NETWORK.format(**facts))
-    path = net.folder / ("run.toml" if ticks == net.steps else f"run-{ticks}.toml")
+    path = net.folder / name
     path.write_text(RUN.format(**facts))
     return path
 
@@ -99,10 +99,12 @@ def spikemesh(net, out, command):
     """Runs the network; CPU seconds of building and of the loop, how they were taken, and the raster.
 
     The loop is what `summary.json` says under `loop_cpu_s`; without that key, what the run takes above one of a
-    single tick. The raster comes from a trace, written by a run of its own, which is not timed."""
+    single tick. The raster comes from a trace, written by a run of its own, which is not timed and is multicast: spikes
+    do not depend on it, and each takes one packet instead of up to a hundred."""
     threads = ["--threads", "1"]
-    short = write_configuration(net, 1)
-    whole = write_configuration(net, net.steps)
+    whole = write_configuration(net, "run.toml", net.steps)
+    short = write_configuration(net, "short.toml", 1)
+    traced = write_configuration(net, "traced.toml", net.steps, 'fan_out = "multicast"\n')
     summary, total = run(command, whole, out / "report", *threads)
     if "loop_cpu_s" in summary:
         loop, clock = summary["loop_cpu_s"], "its own"
@@ -110,7 +112,7 @@ def spikemesh(net, out, command):
         _, build = run(command, short, out / "short", *threads)
         loop, clock = total - build, "whole run less a run of one tick"
     trace = out / "packets.trace"
-    run(command, whole, out / "traced", "--trace", trace)
+    run(command, traced, out / "traced", "--trace", trace)
     tick, neuron = read_trace(trace, net.inputs)
     trace.unlink()
     return total - loop, loop, clock, tick, neuron
