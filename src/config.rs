@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub enum NetworkSource {
     /// A NIR file.
     Nir(PathBuf),
+    /// A network file of our own format.
+    File(PathBuf),
     /// A generated one.
     Random(RandomNetwork),
 }
@@ -68,7 +70,8 @@ impl RunConfig {
             let root = document.root();
             let name = root.text("name").unwrap_or_else(|| default_name.to_owned());
             let network = read_network(&root.table("network"), folder);
-            let conventions = read_conventions(&root.table("conventions"));
+            let given = matches!(network, Some(NetworkSource::File(_)));
+            let conventions = read_conventions(&root.table("conventions"), given);
             let (chip, map, prices_folder) = read_chip(&root.table("chip"), folder);
             let run = root.table("run");
             let ticks = run.required_whole("ticks", 1, 10_000_000) as u32;
@@ -101,8 +104,8 @@ impl RunConfig {
 fn read_network(table: &Table<'_>, folder: &Path) -> Option<NetworkSource> {
     let random = table.table("random");
     if random.is_present() {
-        if table.has("nir") {
-            table.problem("nir", "both `nir` and `random` are given", "keep one");
+        for key in ["nir", "file"].into_iter().filter(|key| table.has(key)) {
+            table.problem(key, format!("both `{key}` and `random` are given"), "keep one");
         }
         let whole = |key, most| random.required_whole(key, 1, most) as u32;
         let spec = RandomNetwork {
@@ -112,16 +115,27 @@ fn read_network(table: &Table<'_>, folder: &Path) -> Option<NetworkSource> {
             input_fan_in: whole("input_fan_in", 1 << 20),
             weight: random.required_positive("weight"),
             tau_ms: random.required_positive("tau_ms"),
-            delay: random.whole("delay", 0, 62).unwrap_or(0) as u8,
+            delay: random.whole("delay", 0, 63).unwrap_or(0) as u8,
             seed: random.whole("seed", 0, i64::MAX).unwrap_or(1) as u64,
         };
         return Some(NetworkSource::Random(spec));
     }
-    let path = table.required_text("nir", "the path of a NIR file (or give a table `network.random`)");
+    if let Some(path) = table.text("file") {
+        if table.has("nir") {
+            table.problem("nir", "both `nir` and `file` are given", "keep one");
+        }
+        return Some(NetworkSource::File(folder.join(path)));
+    }
+    let wanted = "the path of a NIR file (or give `file`, a network file, or a table `network.random`)";
+    let path = table.required_text("nir", wanted);
     Some(NetworkSource::Nir(folder.join(path)))
 }
 
-fn read_conventions(table: &Table<'_>) -> Conventions {
+/// Conventions; a network file has its own, and none are wanted beside it.
+fn read_conventions(table: &Table<'_>, given: bool) -> Conventions {
+    if given {
+        return Conventions { dt_s: 1e-3, reset: Reset::Zero, integrator: Integrator::Euler };
+    }
     let resets = [("zero", Reset::Zero), ("subtract", Reset::Subtract)];
     let integrators = [("euler", Integrator::Euler), ("exponential", Integrator::Exponential)];
     Conventions {

@@ -35,14 +35,14 @@ impl Hasher {
     }
 
     /// Adds numbers, little-endian, after their count.
-    pub fn words(&mut self, words: &[i32]) {
+    pub fn words(&mut self, words: &[i64]) {
         self.number(words.len() as u64);
         let mut bytes = [0u8; 4096];
-        for chunk in words.chunks(1024) {
-            for (slot, word) in bytes.chunks_exact_mut(4).zip(chunk) {
+        for chunk in words.chunks(512) {
+            for (slot, word) in bytes.chunks_exact_mut(8).zip(chunk) {
                 slot.copy_from_slice(&word.to_le_bytes());
             }
-            self.0.update(&bytes[..chunk.len() * 4]);
+            self.0.update(&bytes[..chunk.len() * 8]);
         }
     }
 

@@ -38,6 +38,7 @@ pub mod energy;
 mod error;
 pub mod mapper;
 pub mod network;
+mod npz;
 pub mod report;
 pub mod run;
 mod toml_reader;

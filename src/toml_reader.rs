@@ -219,6 +219,63 @@ impl<'d> Table<'d> {
         self.whole(key, least, most).unwrap_or(least)
     }
 
+    /// The table's keys in order; they count as asked for.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let keys: Vec<String> = self
+            .entries
+            .iter()
+            .flat_map(|entries| entries.keys().map(|key| key.get_ref().to_string()))
+            .collect();
+        self.asked.borrow_mut().extend(keys.iter().cloned());
+        keys
+    }
+
+    /// A list of strings; `None` if absent or wrong (reported).
+    pub(crate) fn texts(&self, key: &str) -> Option<Vec<String>> {
+        let value = self.get(key)?;
+        let texts = value.get_ref().as_array().and_then(|items| {
+            items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        });
+        if texts.is_none() {
+            self.ill_typed(key, "a list of strings", value.get_ref());
+        }
+        texts
+    }
+
+    /// Rows of whole numbers within bounds, which may differ in length; `None` if absent or wrong (reported).
+    pub(crate) fn whole_rows(&self, key: &str, least: i64, most: i64) -> Option<Vec<Vec<i64>>> {
+        let value = self.get(key)?;
+        let rows = value
+            .get_ref()
+            .as_array()
+            .and_then(|rows| rows.iter().map(|row| whole_list(row.get_ref())).collect::<Option<Vec<_>>>());
+        let Some(rows) = rows else {
+            self.ill_typed(key, "rows of whole numbers, as in [[1, 2], [3, 4]]", value.get_ref());
+            return None;
+        };
+        rows.iter().all(|row| self.within(key, row, least, most)).then_some(rows)
+    }
+
+    /// One whole number or a list of them; what range they must keep is the caller's.
+    pub(crate) fn whole_or_list(&self, key: &str) -> Option<Result<i64, Vec<i64>>> {
+        let value = self.get(key)?;
+        let found = whole(value.get_ref()).map(Ok).or_else(|| whole_list(value.get_ref()).map(Err));
+        if found.is_none() {
+            self.ill_typed(key, "a whole number, or a list with one for each neuron", value.get_ref());
+        }
+        found
+    }
+
+    /// Reports the first number out of bounds.
+    fn within(&self, key: &str, numbers: &[i64], least: i64, most: i64) -> bool {
+        let bad = numbers.iter().position(|n| !(least..=most).contains(n));
+        if let Some(at) = bad {
+            let what = format!("{} (number {at} of the list) is out of range", numbers[at]);
+            self.problem(key, what, format!("numbers from {least} to {most}"));
+        }
+        bad.is_none()
+    }
+
     /// A pair of whole numbers within bounds.
     pub(crate) fn whole_pair(&self, key: &str, least: i64, most: i64) -> Option<(i64, i64)> {
         let value = self.get(key)?;
@@ -314,6 +371,10 @@ impl Drop for Table<'_> {
             ));
         }
     }
+}
+
+fn whole_list(value: &DeValue<'_>) -> Option<Vec<i64>> {
+    value.as_array()?.iter().map(|item| whole(item.get_ref())).collect()
 }
 
 fn whole(value: &DeValue<'_>) -> Option<i64> {

@@ -102,6 +102,15 @@ impl CoreConfig {
         self.synapses.store().axon_count() + plastic + self.rewards.len()
     }
 
+    /// Longest time an event may wait at an axon beyond its synapses' delays, in ticks.
+    pub fn longest_wait(&self) -> u32 {
+        match self.parameters.model().info().discipline {
+            // What the scheduler cannot hold is dropped and counted, as on the chip.
+            Discipline::AxonBits => u32::from(u8::MAX),
+            Discipline::PerTick | Discipline::PerEvent => 0,
+        }
+    }
+
     /// Checks deserialised data, so that a core needs no checks.
     ///
     /// # Errors
@@ -124,8 +133,8 @@ impl CoreConfig {
         if self.noise.is_some_and(|noise| noise.exponent > 23) {
             return Err(CoreError::Noise);
         }
-        let delays = self.synapses.store().max_delay() > 0
-            || self.plastic.iter().any(|rows| rows.max_delay() > 0);
+        let delays =
+            self.synapses.store().max_delay() > 0 || self.plastic.iter().any(|rows| rows.max_delay() > 0);
         if info.discipline == Discipline::PerEvent && delays {
             return Err(CoreError::Delay { model: info.name });
         }
@@ -179,7 +188,9 @@ pub enum CoreError {
         model: &'static str,
     },
     /// Sums that a 32-bit accumulator could wrap in a model that promises exact sums.
-    #[error("the weights into one neuron add up to {largest}, more than the 2^31 - 1 that `{model}` can sum exactly")]
+    #[error(
+        "the weights into one neuron add up to {largest}, more than the 2^31 - 1 that `{model}` can sum exactly"
+    )]
     Sum {
         /// The model.
         model: &'static str,
@@ -447,9 +458,13 @@ impl Core {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Neurons, traces and rings back to their initial state for the sample of that number; learned weights and counters
-    /// stay.
-    pub fn reset(&mut self, sample: u64) {
+    /// Numbers the sample that starts; draws of different samples differ.
+    pub fn begin(&mut self, sample: u64) {
+        self.sample = sample;
+    }
+
+    /// Neurons, traces and rings back to their initial state; learned weights and counters stay.
+    pub fn reset(&mut self) {
         self.model.reset();
         self.ring.clear();
         self.axons.clear();
@@ -457,7 +472,7 @@ impl Core {
         self.fired.clear();
         self.plastic.iter_mut().for_each(Plastic::reset);
         self.tick = 0;
-        self.sample = sample;
+        self.sample = 0;
         if let Some(log) = &mut self.log {
             log.clear();
         }

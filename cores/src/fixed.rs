@@ -59,12 +59,8 @@ pub enum Rounding {
 
 impl Rounding {
     /// All modes with the numbers that registers hold.
-    pub const ALL: [(i64, Rounding); 4] = [
-        (0, Rounding::TowardZero),
-        (1, Rounding::Floor),
-        (2, Rounding::Nearest),
-        (3, Rounding::Stochastic),
-    ];
+    pub const ALL: [(i64, Rounding); 4] =
+        [(0, Rounding::TowardZero), (1, Rounding::Floor), (2, Rounding::Nearest), (3, Rounding::Stochastic)];
 
     /// The mode a register names.
     pub fn from_register(value: i64) -> Self {
@@ -120,7 +116,9 @@ mod tests {
     #[test]
     fn lava_wraps_once_and_not_evenly() {
         let half = 1i64 << 23;
-        for (x, wanted) in [(half, half), (-half, half), (half + 1, 1 - half), (-half - 1, half - 1), (1 - half, 1 - half)] {
+        for (x, wanted) in
+            [(half, half), (-half, half), (half + 1, 1 - half), (-half - 1, half - 1), (1 - half, 1 - half)]
+        {
             assert_eq!(lava_wrap(x), wanted, "{x}");
         }
         assert_eq!(lava_wrap(5 * half), 3 * half, "once, not a modulo");

@@ -29,10 +29,11 @@ pub use plasticity::{
     Engine, Expression, ExpressionError, Factor, Plastic, PlasticRows, Product, RecordedStreams, Rule, Streams,
     TraceSettings, Variable,
 };
-pub use registers::{Column, ParameterError, Parameters, Per, Register};
+pub use registers::{Column, ParameterError, Parameters, Per, Register, Role};
 pub use synapse::{
     AccumulatorRing, AxonRing, Crossbar, CrossbarRow, DenseRow, DenseRows, Scheduled, SignMode, SparseRows,
-    SparseRowsBuilder, Synapse, SynapseError, SynapseStore, Truncation, WeightFormat, WideRows, WideRowsBuilder,
+    SparseRowsBuilder, Synapse, SynapseError, SynapseStore, Truncation, WeightFormat, WideRows,
+    WideRowsBuilder,
 };
 
 use serde::{Deserialize, Serialize};

@@ -15,6 +15,17 @@ pub enum Per {
     Core,
 }
 
+/// What device mismatch does to a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It scales as a threshold.
+    Threshold,
+    /// It scales as a decay.
+    Decay,
+    /// It is not touched.
+    Other,
+}
+
 /// A register of a model.
 #[derive(Clone, Copy, Debug)]
 pub struct Register {
@@ -30,17 +41,31 @@ pub struct Register {
     pub default: Option<i64>,
     /// Once a neuron or once a core.
     pub per: Per,
+    /// What device mismatch does to it.
+    pub role: Role,
 }
 
 impl Register {
     /// A register of each neuron that must be given.
     pub const fn new(name: &'static str, least: i64, most: i64, about: &'static str) -> Self {
-        Register { name, about, least, most, default: None, per: Per::Neuron }
+        Register { name, about, least, most, default: None, per: Per::Neuron, role: Role::Other }
     }
 
     /// The same with a value where none is given.
     pub const fn or(mut self, default: i64) -> Self {
         self.default = Some(default);
+        self
+    }
+
+    /// The same as a threshold.
+    pub const fn threshold(mut self) -> Self {
+        self.role = Role::Threshold;
+        self
+    }
+
+    /// The same as a decay.
+    pub const fn decay(mut self) -> Self {
+        self.role = Role::Decay;
         self
     }
 
@@ -191,8 +216,11 @@ impl Parameters {
             let Register { name, least, most, about, .. } = *register;
             errors.push(ParameterError::Missing { name, least, most, about });
         }
-        let columns: Vec<Column> =
-            columns.into_iter().zip(info.registers).map(|(c, r)| c.unwrap_or(Column::Uniform(r.least))).collect();
+        let columns: Vec<Column> = columns
+            .into_iter()
+            .zip(info.registers)
+            .map(|(c, r)| c.unwrap_or(Column::Uniform(r.least)))
+            .collect();
         let parameters = Parameters { model, neurons: neurons as u32, columns };
         if let Err(further) = parameters.validate() {
             errors.extend(further);
@@ -208,8 +236,12 @@ impl Parameters {
         let (info, neurons) = (self.model.info(), self.neurons as usize);
         let mut errors = Vec::new();
         if self.columns.len() != info.registers.len() {
-            let what =
-                format!("{} registers for `{}`, which has {}", self.columns.len(), info.name, info.registers.len());
+            let what = format!(
+                "{} registers for `{}`, which has {}",
+                self.columns.len(),
+                info.name,
+                info.registers.len()
+            );
             return Err(vec![ParameterError::Contradiction(what)]);
         }
         for (register, column) in info.registers.iter().zip(&self.columns) {
@@ -225,9 +257,13 @@ impl Parameters {
                 _ => {}
             }
             let bad = column.values().iter().enumerate().filter(|(_, v)| !(least..=most).contains(*v));
-            errors.extend(
-                bad.map(|(neuron, &value)| ParameterError::Range { name, neuron, value, least, most }),
-            );
+            errors.extend(bad.map(|(neuron, &value)| ParameterError::Range {
+                name,
+                neuron,
+                value,
+                least,
+                most,
+            }));
         }
         if errors.is_empty() {
             self.model.check(self, &mut errors);
@@ -285,6 +321,24 @@ impl Parameters {
         }
     }
 
+    /// Every value of a neuron's register through a function of (register, neuron, value), held within its range; registers
+    /// of the core stay.
+    pub fn map(&self, change: impl Fn(&Register, usize, i64) -> i64) -> Self {
+        let columns = self.columns().map(|(register, column)| {
+            if register.per == Per::Core || register.role == Role::Other {
+                return column.clone();
+            }
+            let new = |i| change(register, i, column.at(i)).clamp(register.least, register.most);
+            let values: Vec<i64> = (0..self.neurons()).map(new).collect();
+            if values.iter().enumerate().all(|(i, v)| *v == column.at(i)) {
+                column.clone()
+            } else {
+                Column::Each(values)
+            }
+        });
+        Parameters { model: self.model, neurons: self.neurons, columns: columns.collect() }
+    }
+
     /// These neurons followed by others of the same model.
     ///
     /// # Errors
@@ -325,7 +379,9 @@ mod tests {
         ])
         .unwrap_err();
         let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        for wanted in ["no register `thresold`", "`vth` is missing", "dv of neuron 0 is 4096", "2 entries for 3"] {
+        for wanted in
+            ["no register `thresold`", "`vth` is missing", "dv of neuron 0 is 4096", "2 entries for 3"]
+        {
             assert!(text.iter().any(|t| t.contains(wanted)), "{wanted}: {text:?}");
         }
         let errors = Parameters::new(

@@ -6,8 +6,8 @@ use spikemesh_cores::{AxonId, Core, CoreCounters, NeuronId, Spike};
 #[derive(Clone, Debug)]
 struct Slot {
     core: Core,
-    /// (axon, payload).
-    events: Vec<(AxonId, i32)>,
+    /// (axon, payload, ticks it waits).
+    events: Vec<(AxonId, i32, u8)>,
     /// Spikes of the last tick.
     spikes: Vec<Spike>,
     work: CoreWork,
@@ -36,16 +36,16 @@ impl CoreBlock {
 
     /// Queues an event for the next tick of the block's `core`-th core.
     #[inline]
-    pub(super) fn queue(&mut self, core: usize, axon: u32, payload: i32) {
-        self.slots[core].events.push((AxonId(axon), payload));
+    pub(super) fn queue(&mut self, core: usize, axon: u32, payload: i32, wait: u8) {
+        self.slots[core].events.push((AxonId(axon), payload, wait));
     }
 
     /// One tick of every core: deliver what waits, step, keep the spikes.
     pub fn step(&mut self) {
         for slot in &mut self.slots {
             let before = *slot.core.counters();
-            for (axon, payload) in slot.events.drain(..) {
-                slot.core.deliver(axon, payload, 0);
+            for (axon, payload, wait) in slot.events.drain(..) {
+                slot.core.deliver(axon, payload, wait.into());
             }
             slot.spikes.clear();
             slot.core.tick(&mut slot.spikes);
@@ -73,7 +73,12 @@ impl CoreBlock {
         self.slots[core].spikes = spikes;
     }
 
-    /// Forgets everything but the counters.
+    /// Numbers the sample that starts.
+    pub(super) fn begin(&mut self, sample: u64) {
+        self.slots.iter_mut().for_each(|slot| slot.core.begin(sample));
+    }
+
+    /// Forgets everything but the counters and what was learned.
     pub(super) fn reset(&mut self) {
         for slot in &mut self.slots {
             slot.core.reset();
@@ -95,17 +100,21 @@ impl CoreBlock {
     }
 
     /// Appends neurons, sums and waiting events of every core, for digests.
-    pub(super) fn state_words(&self, out: &mut Vec<i32>) {
+    pub(super) fn state_words(&self, out: &mut Vec<i64>) {
         for slot in &self.slots {
             slot.core.state_words(out);
             // The order of arrival does not matter to a core that sums, so it must not matter here.
             let mut events = slot.events.clone();
             events.sort_unstable();
-            out.extend(events.iter().flat_map(|(axon, payload)| [axon.0 as i32, *payload]));
+            out.extend(
+                events
+                    .iter()
+                    .flat_map(|(axon, payload, wait)| [i64::from(axon.0), (*payload).into(), (*wait).into()]),
+            );
         }
     }
 
-    pub(super) fn membrane(&self, core: usize, neuron: u32) -> i32 {
+    pub(super) fn membrane(&self, core: usize, neuron: u32) -> i64 {
         self.slots[core].core.membrane(NeuronId(neuron))
     }
 }

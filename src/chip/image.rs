@@ -11,12 +11,12 @@ use crate::codec;
 use crate::digest::{Digest, digest};
 use crate::error::{Error, ErrorKind, Problem, all_well};
 use serde::{Deserialize, Serialize};
-use spikemesh_cores::{ModelParameters, Synapses};
+use spikemesh_cores::{CoreConfig, CoreError};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"SPKMIMG1";
 /// Version of the sections' bodies; a reader takes this one only.
-pub const IMAGE_VERSION: u32 = 1;
+pub const IMAGE_VERSION: u32 = 2;
 
 /// A population, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,8 @@ pub struct FanOutTable {
     pub target_ends: Vec<u32>,
     /// (index into [`ChipImage::cores`], axon there).
     pub targets: Vec<(u32, u32)>,
+    /// Ticks each source's spikes wait at their targets, beyond what synapses say; empty where none does.
+    pub delays: Vec<u8>,
 }
 
 impl FanOutTable {
@@ -90,6 +92,12 @@ impl FanOutTable {
         self.target_ends.push(self.targets.len() as u32);
     }
 
+    /// Ticks a source's spikes wait at their targets.
+    #[inline]
+    pub fn delay_of(&self, source: usize) -> u8 {
+        self.delays.get(source).copied().unwrap_or(0)
+    }
+
     /// Routes of a source.
     #[inline]
     pub fn routes_of(&self, source: usize) -> &[u32] {
@@ -105,7 +113,7 @@ impl FanOutTable {
     }
 
     /// What contradicts itself, in words.
-    fn faults(&self, axons: &[usize], routes: usize) -> Option<String> {
+    fn faults(&self, axons: &[usize], waits: &[u32], routes: usize) -> Option<String> {
         let ascending = |ends: &[u32], len: usize| {
             ends.windows(2).all(|w| w[0] <= w[1]) && ends.last().map_or(0, |&e| e as usize) == len
         };
@@ -117,6 +125,19 @@ impl FanOutTable {
         }
         if let Some(route) = self.routes.iter().find(|r| **r as usize >= routes) {
             return Some(format!("the fan-out names route {route} of {routes}"));
+        }
+        if !self.delays.is_empty() && self.delays.len() != self.route_ends.len() {
+            return Some("there is not one delay for each source".into());
+        }
+        for source in 0..self.delays.len() {
+            for (core, _) in self.targets_of(source).iter().filter(|t| (t.0 as usize) < waits.len()) {
+                if u32::from(self.delays[source]) > waits[*core as usize] {
+                    return Some(format!(
+                        "a spike waits {} ticks, longer than core entry {core} can hold",
+                        self.delays[source]
+                    ));
+                }
+            }
         }
         let bad = self
             .targets
@@ -133,12 +154,8 @@ impl FanOutTable {
 pub struct CoreImage {
     /// Which core of the chip; also its endpoint in the network.
     pub core: u32,
-    /// Network number of each of its neurons.
-    pub neurons: Vec<u32>,
-    /// Their registers.
-    pub model: ModelParameters,
-    /// Their synapses.
-    pub synapses: Arc<Synapses>,
+    /// Registers, synapses, learning rules and network numbers of its neurons.
+    pub config: CoreConfig,
     /// Where their spikes go.
     pub fan_out: Arc<FanOutTable>,
 }
@@ -261,11 +278,12 @@ impl ChipImage {
         for what in self.spec.inconsistencies() {
             complain("chip".into(), what);
         }
-        let axons: Vec<usize> = self.cores.iter().map(|core| core.synapses.store().axon_count()).collect();
+        let axons: Vec<usize> = self.cores.iter().map(|core| core.config.axon_count()).collect();
+        let waits: Vec<u32> = self.cores.iter().map(|core| core.config.longest_wait()).collect();
         if self.input_fan_out.len() != self.network.inputs.len() {
             complain("inputs".into(), "the fan-out has another number of inputs than the network".into());
         }
-        if let Some(what) = self.input_fan_out.faults(&axons, self.routes.len()) {
+        if let Some(what) = self.input_fan_out.faults(&axons, &waits, self.routes.len()) {
             complain("inputs".into(), what);
         }
         let endpoints = self.spec.cores() + 2;
@@ -301,20 +319,23 @@ impl ChipImage {
         }
         for (i, core) in self.cores.iter().enumerate() {
             let part = || format!("core {}", core.core);
-            let ModelParameters::CubaLif(registers) = &core.model;
-            if registers.threshold.len() != core.neurons.len() || core.fan_out.len() != core.neurons.len() {
-                complain(part(), "registers, neurons and fan-out differ in number".into());
+            if core.fan_out.len() != core.config.neurons.len() {
+                complain(part(), "neurons and fan-out differ in number".into());
             }
-            if let Err(error) = core.synapses.validate(core.neurons.len()) {
-                complain(part(), error.to_string());
+            match core.config.validate() {
+                Ok(()) => {}
+                Err(CoreError::Parameters(errors)) => {
+                    errors.iter().for_each(|error| complain(part(), error.to_string()));
+                }
+                Err(error) => complain(part(), error.to_string()),
             }
             if u64::from(core.core) >= self.spec.cores() || i > 0 && self.cores[i - 1].core >= core.core {
                 complain(part(), "the core is beyond the chip or out of order".into());
             }
-            if core.neurons.iter().any(|n| u64::from(*n) >= total) {
+            if core.config.neurons.iter().any(|n| u64::from(*n) >= total) {
                 complain(part(), "a neuron is beyond the network".into());
             }
-            if let Some(what) = core.fan_out.faults(&axons, self.routes.len()) {
+            if let Some(what) = core.fan_out.faults(&axons, &waits, self.routes.len()) {
                 complain(part(), what);
             }
         }

@@ -100,7 +100,8 @@ impl ChipCounters {
         out.extend([self.tick_time_ps, self.reset_time_ps, self.longest_tick_ps]);
         for (core, c) in &self.cores {
             out.extend([u64::from(*core), c.axon_events, c.synaptic_operations, c.updates_active]);
-            out.extend([c.updates_idle, c.spikes, c.wraps, c.bias_wraps, c.clips]);
+            out.extend([c.updates_idle, c.spikes, c.wraps, c.bias_wraps, c.clips, c.saturations, c.merged]);
+            out.extend([c.dropped, c.learning_updates, c.weight_changes, c.trace_updates]);
         }
         let noc = &self.noc;
         for link in &noc.links {
@@ -150,6 +151,7 @@ struct Tables {
     input: Arc<FanOutTable>,
     input_neurons: Vec<u32>,
     input_port: u32,
+    inputs_at_once: bool,
     lost: Vec<LostCopy>,
     timing: super::spec::CoreTiming,
     barrier_ps: u64,
@@ -213,7 +215,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         })?;
     let mut cores = Vec::new();
     for entry in &image.cores {
-        let core = Core::new(entry.model.clone(), Arc::clone(&entry.synapses)).map_err(|e| {
+        let core = Core::new(&entry.config).map_err(|e| {
             Error::one(
                 ErrorKind::Invalid,
                 format!("core {}", entry.core),
@@ -255,6 +257,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
                 targets.filter(|&(c, _)| reach(table.routes_of(source), core_ids[c as usize])).collect();
             kept.push(table.routes_of(source), &targets);
         }
+        kept.delays.clone_from(&table.delays);
         Arc::new(kept)
     };
     let by_neuron: BTreeMap<u32, u32> =
@@ -264,18 +267,19 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
             let index = by_neuron.get(neuron).copied();
             index.filter(|_| reach(core.fan_out.routes_of(i), output_port))
         };
-        core.neurons.iter().enumerate().map(index).collect()
+        core.config.neurons.iter().enumerate().map(index).collect()
     });
     let tables = Arc::new(Tables {
         outputs: outputs.collect(),
         cores: image.cores.iter().map(|core| alive(&core.fan_out)).collect(),
-        neurons: image.cores.iter().map(|core| core.neurons.clone()).collect(),
+        neurons: image.cores.iter().map(|core| core.config.neurons.clone()).collect(),
         input: alive(&image.input_fan_out),
         input_neurons: image.network.inputs.clone(),
         routes: Arc::new(routes),
         topology: Arc::clone(&topology),
         core_ids,
         input_port,
+        inputs_at_once: image.spec.inputs_at_once,
         lost,
         timing: image.spec.timing.clone(),
         barrier_ps: image.spec.barrier_ps(),
@@ -317,6 +321,13 @@ impl Interface {
         (core / BLOCK_CORES, core % BLOCK_CORES)
     }
 
+    /// Hands over the inputs of a tick before it, on chips where they act at once.
+    pub(super) fn begin_tick(&self, blocks: &mut [CoreBlock], inputs: &[u32]) {
+        if self.tables.inputs_at_once {
+            queue_inputs(&self.tables, blocks, inputs);
+        }
+    }
+
     /// Turns the spikes of a tick into packets and into events of the next tick, and lets the mesh run. `inputs`
     /// are the input indices that spike; with `keep_records` the packets can be read afterwards.
     pub(super) fn exchange(
@@ -335,7 +346,9 @@ impl Interface {
             let neuron = tables.input_neurons[input as usize];
             out.spikes.push((neuron, 1));
             self.inject(&tables.input, input as usize, 0, tables.input_port, neuron, 1, keep_records);
-            queue(blocks, tables.input.targets_of(input as usize), 1);
+        }
+        if !tables.inputs_at_once {
+            queue_inputs(&tables, blocks, inputs);
         }
         self.counters.input_spikes += inputs.len() as u64;
         self.counters.input_packets += self.injections.len() as u64;
@@ -359,7 +372,7 @@ impl Interface {
                 }
                 let fan_out = &tables.cores[core];
                 self.inject(fan_out, local, at_ps, tables.core_ids[core], neuron, spike.payload, keep_records);
-                queue(blocks, fan_out.targets_of(local), spike.payload);
+                queue(blocks, fan_out.targets_of(local), spike.payload, fan_out.delay_of(local));
             }
             blocks[block].give_back(place, spikes);
         }
@@ -408,10 +421,17 @@ impl Interface {
     }
 }
 
-fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32) {
+fn queue_inputs(tables: &Tables, blocks: &mut [CoreBlock], inputs: &[u32]) {
+    for &input in inputs {
+        let source = input as usize;
+        queue(blocks, tables.input.targets_of(source), 1, tables.input.delay_of(source));
+    }
+}
+
+fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32, wait: u8) {
     for &(core, axon) in targets {
         let (block, place) = Interface::place(core as usize);
-        blocks[block].queue(place, axon, payload);
+        blocks[block].queue(place, axon, payload, wait);
     }
 }
 

@@ -1,12 +1,13 @@
 //! A virtual chip: what it is ([`ChipSpec`]), what is burnt into it ([`ChipImage`]), and the running thing
 //! ([`Chip`]): cores, mesh, and the interface between them. It counts; it never prices.
 //!
-//! A tick is: every core takes the events that wait for it and steps ([`CoreBlock::step`], blocks in any order or
+//! A tick is: inputs reach their cores, on chips where they act at once ([`Chip::begin_tick`]); every core takes the events that wait for it and steps ([`CoreBlock::step`], blocks in any order or
 //! at once); then the interface turns spikes into packets and next tick's events ([`Chip::exchange`], one order).
 
 mod block;
 mod image;
 mod interface;
+mod neurons;
 mod spec;
 
 pub use block::CoreBlock;
@@ -14,6 +15,7 @@ pub use image::{
     ChipImage, CoreImage, FanOutTable, IMAGE_VERSION, NetworkEntry, PopulationEntry, Readout, Route,
 };
 pub use interface::{ChipCounters, Interface, LostCopy, PacketRecord, TickSpikes};
+pub use neurons::{Analog, OverflowProfile};
 pub(crate) use spec::read_citation;
 pub use spec::{
     BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, INPUT_PORT, MOST_CORES,
@@ -50,7 +52,7 @@ impl Chip {
         let (blocks, interface) = interface::load(image, level)?;
         let mut places = BTreeMap::new();
         for (core, entry) in image.cores.iter().enumerate() {
-            places.extend(entry.neurons.iter().enumerate().map(|(i, n)| (*n, (core as u32, i as u32))));
+            places.extend(entry.config.neurons.iter().enumerate().map(|(i, n)| (*n, (core as u32, i as u32))));
         }
         Ok(Self { blocks, interface, places: std::sync::Arc::new(places) })
     }
@@ -65,8 +67,14 @@ impl Chip {
         self.interface.exchange(&mut self.blocks, inputs, keep_records, out);
     }
 
+    /// First half of a tick, before any block steps: inputs reach their cores now where the chip says so.
+    pub fn begin_tick(&mut self, inputs: &[u32]) {
+        self.interface.begin_tick(&mut self.blocks, inputs);
+    }
+
     /// A whole tick in one thread: `inputs` are the input indices that spike in it, `out` its results.
     pub fn tick(&mut self, inputs: &[u32], keep_records: bool, out: &mut TickSpikes) {
+        self.begin_tick(inputs);
         self.blocks.iter_mut().for_each(CoreBlock::step);
         self.exchange(inputs, keep_records, out);
     }
@@ -76,7 +84,12 @@ impl Chip {
         &self.interface
     }
 
-    /// Neurons and waiting events back to their initial state; counted as one reset.
+    /// Numbers the sample that starts; random draws are keyed by it.
+    pub fn begin(&mut self, sample: u64) {
+        self.blocks.iter_mut().for_each(|block| block.begin(sample));
+    }
+
+    /// Neurons and waiting events back to their initial state; learned weights stay. Counted as one reset.
     pub fn reset(&mut self) {
         self.blocks.iter_mut().for_each(CoreBlock::reset);
         self.interface.count_reset();
@@ -88,12 +101,12 @@ impl Chip {
     }
 
     /// The whole state in a fixed order, for digests.
-    pub fn state_words(&self, out: &mut Vec<i32>) {
+    pub fn state_words(&self, out: &mut Vec<i64>) {
         self.blocks.iter().for_each(|block| block.state_words(out));
     }
 
     /// The membrane of a neuron, by its network number; `None` for an input.
-    pub fn membrane(&self, neuron: u32) -> Option<i32> {
+    pub fn membrane(&self, neuron: u32) -> Option<i64> {
         let &(core, index) = self.places.get(&neuron)?;
         let (block, place) = Interface::place(core as usize);
         Some(self.blocks[block].membrane(place, index))

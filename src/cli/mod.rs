@@ -111,6 +111,7 @@ fn print(text: &str) -> Result<(), Error> {
 /// The network a configuration names.
 fn load_network(config: &RunConfig) -> Result<Network, Error> {
     match &config.network {
+        NetworkSource::File(path) => crate::network::read_network_file(path),
         NetworkSource::Random(spec) => random_network(&config.name, spec, config.conventions),
         #[cfg(feature = "nir")]
         NetworkSource::Nir(path) => crate::network::import::read_nir(path, config.conventions),

@@ -1,16 +1,16 @@
 //! Builds the tables of the image: synapse rows by axon, fan-out by neuron, routes.
 //!
-//! Axons of a core are numbered by (source's network number, projection), so they do not depend on where the source
-//! sits. A source has one axon for each projection that has a synapse left on the core after rounding.
+//! What a core itself holds is built in `cores.rs`.
 
+use super::cores;
 use super::partition::{CoreUse, Partition};
 use super::quantise::Quantised;
 use crate::chip::{
     ChipImage, ChipSpec, CoreImage, FanOut, FanOutTable, NetworkEntry, PopulationEntry, Readout, Route,
 };
-use crate::error::{Error, ErrorKind};
-use crate::network::{Network, NeuronId as NetworkNeuron, Reset};
-use spikemesh_cores::{AxonId, CubaLifParameters, ModelParameters, NeuronId, SparseRows, Synapses};
+use crate::error::{Error, ErrorKind, Problem};
+use crate::network::Network;
+use spikemesh_cores::AxonId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -29,17 +29,11 @@ pub(super) fn build(
     let mut entries = Vec::with_capacity(order.len());
     for (entry, &part) in order.iter().enumerate() {
         let neurons = &partition.neurons[partition.parts[part].range.clone()];
-        let (synapses, sources) = rows(network, quantised, neurons)?;
-        for (axon, source) in sources.into_iter().enumerate() {
+        let built = cores::build(network, spec, quantised, neurons)?;
+        for (axon, source) in built.sources.into_iter().enumerate() {
             targets[source as usize].push((entry as u32, axon as u32));
         }
-        entries.push(CoreImage {
-            core: cores[part],
-            neurons: neurons.to_vec(),
-            model: ModelParameters::CubaLif(parameters(network, quantised, neurons)),
-            synapses: Arc::new(Synapses::Sparse(synapses)),
-            fan_out: Arc::default(),
-        });
+        entries.push(CoreImage { core: cores[part], config: built.config, fan_out: Arc::default() });
     }
     let mesh = spec.topology()?;
     let port = |name| mesh.port(name).expect("invariant: every chip has this port").0;
@@ -49,6 +43,7 @@ pub(super) fn build(
     if summary.readout == Readout::SpikeCount {
         summary.outputs.iter().for_each(|n| is_output[*n as usize] = true);
     }
+    check_neuron_axons(network, spec, &targets, &is_output)?;
     let core_ids: Vec<u32> = entries.iter().map(|e| e.core).collect();
     let mut router = Router { fan_out: spec.fan_out, routes: Vec::new(), known: HashMap::new() };
     let mut table = |sources: &[u32], from: u32| {
@@ -65,9 +60,35 @@ pub(super) fn build(
     };
     let input_fan_out = table(&summary.inputs, input_port);
     for entry in &mut entries {
-        entry.fan_out = table(&entry.neurons, entry.core);
+        entry.fan_out = table(&entry.config.neurons, entry.core);
     }
     Ok(ChipImage { spec: spec.clone(), network: summary, routes: router.routes, input_fan_out, cores: entries })
+}
+
+/// Chips whose neurons have one target axon, or a few, are told of every neuron that has more (up to 20).
+fn check_neuron_axons(
+    network: &Network,
+    spec: &ChipSpec,
+    targets: &[Vec<(u32, u32)>],
+    is_output: &[bool],
+) -> Result<(), Error> {
+    let Some(limit) = spec.core.neuron_axons else { return Ok(()) };
+    let mut problems = Vec::new();
+    for id in network.ids().filter(|id| !network.population(*id).is_input()) {
+        let first = network.first_neuron(id).0;
+        for neuron in network.neurons_of(id) {
+            let i = neuron.0 as usize;
+            let value = targets[i].len() as u64 + u64::from(is_output[i]);
+            if value > u64::from(limit) && problems.len() < 20 {
+                problems.push(Problem::new(
+                    format!("population `{}`, neuron {}", network.population(id).name, neuron.0 - first),
+                    format!("limit `neuron_axons`: {limit}, needed: {value}, {} too many", value - u64::from(limit)),
+                    format!("use {value} copies of the neuron, each with one target axon, or a chip whose neurons reach more"),
+                ));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::DoesNotFit, problems }) }
 }
 
 /// Numbers routes in order of first use; the map only finds them again.
@@ -99,71 +120,6 @@ impl Router {
     }
 }
 
-/// Synapse rows of a core and the network number of each axon's source.
-fn rows(network: &Network, quantised: &Quantised, neurons: &[u32]) -> Result<(SparseRows, Vec<u32>), Error> {
-    // (source, projection, target on the core, mantissa)
-    let mut synapses: Vec<(u32, u32, u32, i16)> = Vec::new();
-    for (local, &neuron) in neurons.iter().enumerate() {
-        let population = network.population_of(NetworkNeuron(neuron));
-        let target = neuron - network.first_neuron(population).0;
-        for (p, projection) in network.projections().iter().enumerate().filter(|(_, p)| p.target == population)
-        {
-            let first = network.first_neuron(projection.source).0;
-            projection.weights.for_each_source(target, |source, weight| {
-                let mantissa = quantised.mantissa(p, population, target as usize, weight);
-                if mantissa != 0 {
-                    synapses.push((first + source, p as u32, local as u32, mantissa));
-                }
-            });
-        }
-    }
-    synapses.sort_unstable_by_key(|&(source, projection, target, _)| (source, projection, target));
-    let mut builder = SparseRows::builder(neurons.len() as u32);
-    let mut sources = Vec::new();
-    for row in synapses.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let (source, projection, ..) = row[0];
-        let delay = network.projections()[projection as usize].delay;
-        let shift = quantised.projections[projection as usize].shift;
-        let words = row.iter().map(|&(_, _, target, mantissa)| (NeuronId(target), mantissa, delay));
-        builder.push_row(shift, words).map_err(|e| {
-            let place = network.projections()[projection as usize].name.clone();
-            Error::one(
-                ErrorKind::Bug,
-                place,
-                format!("a synapse does not fit its store: {e}"),
-                "please report this",
-            )
-        })?;
-        sources.push(source);
-    }
-    Ok((builder.build(), sources))
-}
-
-fn parameters(network: &Network, quantised: &Quantised, neurons: &[u32]) -> CubaLifParameters {
-    let mut p = CubaLifParameters {
-        decay_u: Vec::new(),
-        decay_v: Vec::new(),
-        threshold: Vec::new(),
-        bias: Vec::new(),
-        initial_u: Vec::new(),
-        refractory: vec![1; neurons.len()],
-        v_min: -(1 << 23) + 1,
-        v_max: (1 << 23) - 1,
-        subtracts: network.conventions().reset == Reset::Subtract,
-    };
-    for &neuron in neurons {
-        let population = network.population_of(NetworkNeuron(neuron));
-        let code = &quantised.populations[population.0 as usize];
-        let i = (neuron - network.first_neuron(population).0) as usize;
-        p.decay_u.push(code.decay_u[i]);
-        p.decay_v.push(code.decay_v[i]);
-        p.threshold.push(code.threshold[i]);
-        p.bias.push(code.bias[i]);
-        p.initial_u.push(code.initial_u[i]);
-    }
-    p
-}
-
 fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
     let populations = network.ids().map(|id| {
         let population = network.population(id);
@@ -190,15 +146,21 @@ fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
 /// What each core of an image holds, counted from the image.
 pub(super) fn uses(image: &ChipImage) -> Vec<CoreUse> {
     let uses = image.cores.iter().map(|core| {
-        let (store, limits) = (core.synapses.store(), &image.spec.core);
-        let rows = (0..store.axon_count() as u32).map(|axon| store.row_len(AxonId(axon)) as u64);
+        let (config, limits) = (&core.config, &image.spec.core);
+        let store = config.synapses.store();
+        let fixed = (0..store.axon_count() as u32).map(|axon| store.row_len(AxonId(axon)) as u64);
+        let plastic = config
+            .plastic
+            .iter()
+            .flat_map(|rows| (0..rows.axon_count()).map(|axon| rows.range(axon).len() as u64));
         CoreUse {
             core: core.core,
-            neurons: core.neurons.len() as u32,
-            in_axons: store.axon_count() as u32,
+            neurons: config.neurons.len() as u32,
+            in_axons: config.axon_count() as u32,
             out_axons: core.fan_out.routes.len() as u64,
-            synapse_words: rows.map(|n| limits.row_words(n)).sum(),
-            synapses: store.synapse_count(),
+            synapse_words: fixed.chain(plastic).map(|n| limits.row_words(n)).sum(),
+            synapses: store.synapse_count()
+                + config.plastic.iter().map(|rows| rows.targets.len() as u64).sum::<u64>(),
         }
     });
     uses.collect()

@@ -7,11 +7,14 @@
 //! copied. `verify` shares no code with the passes that build: it walks every synapse of the finished image.
 
 mod address;
+mod cores;
+mod mismatch;
 mod partition;
 mod place;
 mod quantise;
 mod verify;
 
+pub use mismatch::Mismatch;
 pub use partition::{CoreUse, Part, Partition, smallest_mesh};
 pub use place::{Hilbert, Placement, Placer, RowMajor, placers};
 pub use quantise::{PopulationLoss, Quantised};

@@ -52,6 +52,7 @@ const NEURONS: &str = "neurons a core";
 const IN_AXONS: &str = "input axons a core";
 const OUT_AXONS: &str = "output axons a core";
 const WORDS: &str = "words of synapse memory a core";
+const MODELS: &str = "one neuron model a core";
 
 /// Times the cut is refined for the sake of output axons before we give up.
 const ROUNDS: usize = 40;
@@ -98,6 +99,7 @@ impl Partition {
             attempt: 0,
         };
         cutter.check_at_a_glance()?;
+        cutter.check_fan_in()?;
         let mut forced = BTreeSet::new();
         for _ in 0..ROUNDS {
             let (mut partition, closed_by) = cutter.cut(&forced)?;
@@ -159,16 +161,19 @@ impl Cutter<'_> {
         let mut problems = Vec::new();
         let mut start = 0;
         let mut held = CoreUse::default();
+        let mut before: Option<PopulationId> = None;
         for id in network.ids() {
             if network.population(id).is_input() {
                 continue;
             }
+            let changes = before.replace(id).is_some_and(|before| !self.share_a_core(before, id));
             let incoming: Vec<_> =
                 (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
             for (local, neuron) in network.neurons_of(id).enumerate() {
                 let index = partition.neurons.len();
                 partition.neurons.push(neuron.0);
-                let must_close = index > start && forced.contains(&index);
+                let new_model = changes && local == 0;
+                let must_close = index > start && (new_model || forced.contains(&index));
                 let grown = if must_close { None } else { Some(self.add(&incoming, local, held)) };
                 let broken = grown.as_ref().and_then(|(held, _)| self.broken(held));
                 match grown {
@@ -180,7 +185,7 @@ impl Cutter<'_> {
                         }
                         if index > start {
                             partition.parts.push(Part { range: start..index, held });
-                            closed_by.push(broken.map_or(OUT_AXONS, |b| b.0));
+                            closed_by.push(broken.map_or(if new_model { MODELS } else { OUT_AXONS }, |b| b.0));
                         }
                         start = index;
                         self.attempt += 1;
@@ -214,6 +219,41 @@ impl Cutter<'_> {
         } else {
             Err(Error { kind: ErrorKind::DoesNotFit, problems })
         }
+    }
+
+    /// Whether neurons of two populations can sit on one core: one model, with the same registers of the core.
+    fn share_a_core(&self, a: PopulationId, b: PopulationId) -> bool {
+        match (self.network.population(a).registers(), self.network.population(b).registers()) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.select([0]).join(&b.select([0])).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Chips whose neurons take few synapses are told of every neuron that has more (up to a bound).
+    fn check_fan_in(&self) -> Result<(), Error> {
+        let Some(limit) = self.spec.core.neuron_fan_in else { return Ok(()) };
+        let mut problems = Vec::new();
+        for id in self.network.ids().filter(|id| !self.network.population(*id).is_input()) {
+            let incoming: Vec<_> = self.network.projections().iter().filter(|p| p.target == id).collect();
+            for (local, neuron) in self.network.neurons_of(id).enumerate() {
+                let mut value = 0u64;
+                for projection in &incoming {
+                    projection.weights.for_each_source_index(local as u32, |_| value += 1);
+                }
+                if value > u64::from(limit) && problems.len() < MOST_PROBLEMS {
+                    problems.push(Problem::new(
+                        self.place(neuron.0),
+                        format!(
+                            "limit `neuron_fan_in`: {limit}, needed: {value}, {} too many",
+                            value - u64::from(limit)
+                        ),
+                        format!("prune its inputs to {limit}, or take a chip whose limit is at least {value}"),
+                    ));
+                }
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::DoesNotFit, problems }) }
     }
 
     /// What `part` holds with one more neuron, and the sources that did not reach the part before.
@@ -348,7 +388,7 @@ impl Cutter<'_> {
 
     fn too_few_cores(&self, partition: &Partition, closed_by: &[&'static str]) -> Error {
         let (needed, there) = (partition.parts.len() as u64, self.spec.cores());
-        let mut causes: Vec<(usize, &str)> = [NEURONS, IN_AXONS, OUT_AXONS, WORDS]
+        let mut causes: Vec<(usize, &str)> = [NEURONS, IN_AXONS, OUT_AXONS, WORDS, MODELS]
             .into_iter()
             .map(|limit| (closed_by.iter().filter(|c| **c == limit).count(), limit))
             .filter(|(count, _)| *count > 0)

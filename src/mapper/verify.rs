@@ -3,18 +3,40 @@
 //!
 //! It uses nothing of the passes that built the image but the scale of a neuron and the rounding of a single weight.
 
+use super::mismatch::Mismatch;
 use super::quantise::Quantised;
-use crate::chip::{ChipImage, FanOut, OUTPUT_PORT, Readout};
+use crate::chip::{ChipImage, FanOut, OUTPUT_PORT, OverflowProfile, Readout};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::network::{Network, NeuronId, Reset, discretise};
-use spikemesh_cores::{AxonId, CubaLifParameters, ModelParameters};
+use spikemesh_cores::{AxonId, CoreConfig, ModelKind, Parameters, Role, Synapse};
 use std::collections::BTreeSet;
 
 /// Faults are listed up to this many.
 const MOST_FAULTS: usize = 20;
 
-/// A synapse of the network as found: (source, weight, delay), for one target.
-type Found = (u32, i32, u8);
+/// A synapse of the network as found: (source, channel, weight, delay), for one target.
+type Found = (u32, u32, i32, u8);
+
+/// The synapses behind an axon, fixed or plastic; none behind one that carries a reward.
+fn row(config: &CoreConfig, axon: usize) -> Vec<Synapse> {
+    let store = config.synapses.store();
+    if axon < store.axon_count() {
+        return store.row(AxonId(axon as u32));
+    }
+    let mut place = axon - store.axon_count();
+    for rows in &config.plastic {
+        if place < rows.axon_count() {
+            let synapse = |i: usize| Synapse {
+                target: spikemesh_cores::NeuronId(rows.targets[i]),
+                weight: rows.weights[i],
+                delay: rows.delays[i],
+            };
+            return rows.range(place).map(synapse).collect();
+        }
+        place -= rows.axon_count();
+    }
+    Vec::new()
+}
 
 /// Walks the image; returns the number of synapses found right.
 ///
@@ -33,15 +55,13 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
     // 1. Every neuron that is not an input sits on exactly one core, no core twice, every limit is kept.
     let mut seen = vec![0u32; network.neuron_count() as usize];
     for core in &image.cores {
-        core.neurons.iter().for_each(|n| seen[*n as usize] += 1);
+        core.config.neurons.iter().for_each(|n| seen[*n as usize] += 1);
         let limits = &image.spec.core;
-        let store = core.synapses.store();
-        let words: u64 = (0..store.axon_count() as u32)
-            .map(|axon| limits.row_words(store.row_len(AxonId(axon)) as u64))
-            .sum();
+        let axons = core.config.axon_count();
+        let words: u64 = (0..axons).map(|axon| limits.row_words(row(&core.config, axon).len() as u64)).sum();
         for (what, value, most) in [
-            ("neurons", core.neurons.len() as u64, u64::from(limits.neurons)),
-            ("input axons", store.axon_count() as u64, u64::from(limits.in_axons)),
+            ("neurons", core.config.neurons.len() as u64, u64::from(limits.neurons)),
+            ("input axons", axons as u64, u64::from(limits.in_axons)),
             ("output axons", core.fan_out.routes.len() as u64, u64::from(limits.out_axons)),
             ("words of synapse memory", words, limits.synapse_words),
         ] {
@@ -70,10 +90,10 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
         Readout::ProbedMembrane => BTreeSet::new(),
     };
     let mut axon_sources: Vec<Vec<Option<u32>>> =
-        image.cores.iter().map(|c| vec![None; c.synapses.store().axon_count()]).collect();
+        image.cores.iter().map(|c| vec![None; c.config.axon_count()]).collect();
     let inputs = network.input_neurons().into_iter().enumerate().map(|(i, n)| (n.0, &image.input_fan_out, i));
     let placed =
-        image.cores.iter().flat_map(|c| c.neurons.iter().enumerate().map(|(i, n)| (*n, &c.fan_out, i)));
+        image.cores.iter().flat_map(|c| c.config.neurons.iter().enumerate().map(|(i, n)| (*n, &c.fan_out, i)));
     for (source, table, row) in inputs.chain(placed) {
         let mut reached = Vec::new();
         for &route in table.routes_of(row) {
@@ -103,18 +123,20 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
     // 3. Every core's synapses, turned round to be read by target, are the network's.
     let mut right = 0;
     for (core, sources) in image.cores.iter().zip(&axon_sources) {
-        let mut found: Vec<Vec<Found>> = vec![Vec::new(); core.neurons.len()];
+        let mut found: Vec<Vec<Found>> = vec![Vec::new(); core.config.neurons.len()];
         for (axon, source) in sources.iter().enumerate() {
             let Some(source) = source else {
                 fault(format!("core {}", core.core), format!("no neuron drives axon {axon}"));
                 continue;
             };
-            for synapse in core.synapses.store().row(AxonId(axon as u32)) {
-                found[synapse.target.0 as usize].push((*source, synapse.weight, synapse.delay));
+            let neurons = core.config.neurons.len() as u32;
+            for synapse in row(&core.config, axon) {
+                let (channel, target) = (synapse.target.0 / neurons, synapse.target.0 % neurons);
+                found[target as usize].push((*source, channel, synapse.weight, synapse.delay));
             }
         }
-        for (&neuron, found) in core.neurons.iter().zip(&mut found) {
-            let mut wanted = incoming(network, quantised, neuron);
+        for (&neuron, found) in core.config.neurons.iter().zip(&mut found) {
+            let mut wanted = incoming(network, quantised, image, neuron);
             found.sort_unstable();
             wanted.sort_unstable();
             if *found == wanted {
@@ -128,9 +150,13 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
     }
     // 4. Registers are the network's parameters within the rounding they are allowed.
     for core in &image.cores {
-        let ModelParameters::CubaLif(registers) = &core.model;
-        for (i, &neuron) in core.neurons.iter().enumerate() {
-            if let Some(what) = wrong_register(network, quantised, image, registers, i, neuron) {
+        for (i, &neuron) in core.config.neurons.iter().enumerate() {
+            let population = network.population(network.population_of(NeuronId(neuron)));
+            let wrong = match population.registers() {
+                Some(_) => wrong_given(network, image, &core.config.parameters, i, neuron),
+                None => wrong_register(network, quantised, image, &core.config.parameters, i, neuron),
+            };
+            if let Some(what) = wrong {
                 fault(format!("neuron {neuron} on core {}", core.core), what);
             }
         }
@@ -138,42 +164,130 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
     if faults.is_empty() { Ok(right) } else { Err(Error { kind: ErrorKind::Bug, problems: faults }) }
 }
 
+/// The first register of a neuron that is not what the network gives, but for the chip's mismatch.
+fn wrong_given(
+    network: &Network,
+    image: &ChipImage,
+    registers: &Parameters,
+    i: usize,
+    neuron: u32,
+) -> Option<String> {
+    let population = network.population_of(NeuronId(neuron));
+    let local = (neuron - network.first_neuron(population).0) as usize;
+    let given = network.population(population).registers()?;
+    if given.model() != registers.model() {
+        return Some(format!("its model is `{}`", registers.model().info().name));
+    }
+    let mismatch = Mismatch::of(&image.spec.analog, neuron);
+    let wrong = given.columns().zip(registers.columns()).find(|((register, wanted), (_, found))| {
+        let factor = match register.role {
+            Role::Threshold => mismatch.threshold,
+            Role::Decay => mismatch.decay,
+            Role::Other => 1.0,
+        };
+        let wanted = (wanted.at(local) as f64 * factor).clamp(register.least as f64, register.most as f64);
+        (found.at(i) as f64 - wanted).abs() > 0.5
+    });
+    wrong.map(|((register, _), _)| format!("its register `{}` is not the network's", register.name))
+}
+
+/// Registers of a linear neuron, whatever the model calls them.
+struct Linear {
+    decay_u: i64,
+    decay_v: i64,
+    threshold: i64,
+    /// A potential that cannot be exceeded.
+    never: i64,
+    bias: i64,
+    initial_u: i64,
+    subtracts: bool,
+}
+
+impl Linear {
+    fn read(registers: &Parameters, i: usize) -> Option<Self> {
+        let at = |name: &str| registers.column(name).at(i);
+        Some(match registers.model() {
+            ModelKind::CubaLif if at("refractory") <= 1 => Linear {
+                decay_u: at("decay_u"),
+                decay_v: at("decay_v"),
+                threshold: at("threshold"),
+                never: at("v_max"),
+                bias: at("bias"),
+                initial_u: at("initial_u"),
+                subtracts: at("subtracts") == 1,
+            },
+            ModelKind::LavaLif if at("bias_exp") == 0 => Linear {
+                decay_u: at("du"),
+                decay_v: at("dv"),
+                threshold: at("vth") << 6,
+                never: (1 << 23) - 1,
+                bias: at("bias_mant"),
+                initial_u: at("initial_u"),
+                subtracts: false,
+            },
+            ModelKind::Brian2Lif if at("refractory") <= 1 => Linear {
+                decay_u: at("decay_i") - 1,
+                decay_v: at("decay_v"),
+                threshold: at("threshold"),
+                never: 1 << 40,
+                bias: at("bias"),
+                // Its current decays after use; the bias gives what it decayed from.
+                initial_u: if at("initial_i") == -((at("bias") * (4096 - at("decay_i"))) / 4096) {
+                    -at("bias")
+                } else {
+                    i64::MAX
+                },
+                subtracts: false,
+            },
+            _ => return None,
+        })
+    }
+}
+
 /// The first register of a neuron that is not what the network's differential equation asks for.
 fn wrong_register(
     network: &Network,
     quantised: &Quantised,
     image: &ChipImage,
-    registers: &CubaLifParameters,
+    registers: &Parameters,
     i: usize,
     neuron: u32,
 ) -> Option<String> {
     let population = network.population_of(NeuronId(neuron));
     let local = (neuron - network.first_neuron(population).0) as usize;
     let wanted = discretise(network.population(population).parameters()?, local, network.conventions());
+    let Some(found) = Linear::read(registers, i) else {
+        return Some(format!("`{}` is no model of linear neurons", registers.model().info().name));
+    };
     let (spec, scale) = (&image.spec.registers, quantised.populations[population.0 as usize].scale[local]);
+    let mismatch = Mismatch::of(&image.spec.analog, neuron);
     let near = |register: f64, real: f64, most: f64| (register - real.clamp(0.0, most)).abs() <= 0.5 + 1e-9;
-    let threshold = f64::from(registers.threshold[i]);
+    let threshold = found.threshold as f64;
     let threshold_right = match wanted.threshold {
-        // Rounded down to a step of the register, because the test is strict.
+        // Rounded down to a step of the register, because the test is strict; a mismatch may carry it to the end.
         Some(real) => {
-            (0.0..f64::from(1u32 << spec.threshold_shift) + 1e-6).contains(&(real * scale - threshold + 1e-6))
+            let real = (real * scale * mismatch.threshold).min(f64::from(spec.threshold_most()));
+            (0.0..f64::from(1u32 << spec.threshold_shift) + 1e-6).contains(&(real - threshold + 1e-6))
         }
-        None => registers.threshold[i] >= registers.v_max,
+        None => found.threshold >= found.never,
     };
     let bias = wanted.gain_v * wanted.gain_u / (1.0 - wanted.keep_u) * wanted.bias * scale;
     // The exponent that the bias needs decides its step.
     let exponent =
         (0..spec.bias_exponent).find(|&e| bias.abs() <= f64::from(spec.bias_mantissa) * f64::from(1u32 << e));
     let bias_step = f64::from(1u32 << exponent.unwrap_or(spec.bias_exponent));
-    let ramp = if wanted.keep_u > 0.0 { -registers.bias[i] } else { 0 };
+    let ramp = if wanted.keep_u > 0.0 { -found.bias } else { 0 };
+    let lost = |keep: f64| 4096.0 * (1.0 - keep) * mismatch.decay;
+    // Where the current forgets at once, -bias and 0 come to the same.
+    let ramp_right =
+        found.initial_u == ramp || found.decay_u == 4095 && registers.model() == ModelKind::Brian2Lif;
     let checks = [
-        ("decay_v", near(f64::from(registers.decay_v[i]), 4096.0 * (1.0 - wanted.keep_v), 4095.0)),
-        ("decay_u", near(f64::from(registers.decay_u[i]) + 1.0, 4096.0 * (1.0 - wanted.keep_u), 4096.0)),
+        ("decay_v", near(found.decay_v as f64, lost(wanted.keep_v), 4095.0)),
+        ("decay_u", near(found.decay_u as f64 + 1.0, lost(wanted.keep_u).max(1.0), 4096.0)),
         ("threshold", threshold_right),
-        ("bias", (f64::from(registers.bias[i]) - bias).abs() <= bias_step),
-        ("initial_u", registers.initial_u[i] == ramp),
-        ("refractory", registers.refractory[i] <= 1),
-        ("reset", registers.subtracts == (network.conventions().reset == Reset::Subtract)),
+        ("bias", (found.bias as f64 - bias).abs() <= bias_step),
+        ("initial_u", ramp_right),
+        ("reset", found.subtracts == (network.conventions().reset == Reset::Subtract)),
     ];
     checks
         .iter()
@@ -182,17 +296,37 @@ fn wrong_register(
 }
 
 /// What the network says comes into a neuron, rounded, zeros left out.
-fn incoming(network: &Network, quantised: &Quantised, neuron: u32) -> Vec<Found> {
+fn incoming(network: &Network, quantised: &Quantised, image: &ChipImage, neuron: u32) -> Vec<Found> {
     let population = network.population_of(NeuronId(neuron));
     let target = neuron - network.first_neuron(population).0;
+    let given = network.population(population).registers().is_some();
+    // Lava's neuron shifts what arrives by 6 itself.
+    let built_in = if !given && image.spec.overflow == OverflowProfile::Lava { 6 } else { 0 };
     let mut list = Vec::new();
     for (p, projection) in network.projections().iter().enumerate().filter(|(_, p)| p.target == population) {
-        let first = network.first_neuron(projection.source).0;
+        let (native, first) = (&projection.native, network.first_neuron(projection.source).0);
+        if native.reward_for.is_some() {
+            continue;
+        }
         let shift = quantised.projections[p].shift;
+        let mut place = if native.delays.is_empty() { 0 } else { projection.weights.entry_range(target).0 };
         projection.weights.for_each_source(target, |source, weight| {
-            let mantissa = quantised.mantissa(p, population, target as usize, weight);
-            if mantissa != 0 {
-                list.push((first + source, i32::from(mantissa) << shift, projection.delay));
+            let delay = native.delays.get(place).copied().unwrap_or(projection.delay);
+            place += 1;
+            let chip_weight = if given {
+                let exact = f64::from(weight) * Mismatch::of(&image.spec.analog, neuron).weight;
+                let weight = exact.round() as i32;
+                // A store with exponents shows what a sum of one synapse would be.
+                match native.exponent {
+                    Some(e) if e < 0 => weight >> -e,
+                    Some(e) => weight << e,
+                    None => weight,
+                }
+            } else {
+                i32::from(quantised.mantissa(p, population, target as usize, weight)) << (shift - built_in)
+            };
+            if chip_weight != 0 || given && (native.exponent.is_some() || native.rule.is_some()) {
+                list.push((first + source, u32::from(native.channel), chip_weight, delay));
             }
         });
     }

@@ -1,10 +1,11 @@
 //! The checked way to a [`Network`]: everything wrong is found at once, and what is built is consistent.
 
 use super::{
-    Conventions, Network, NeuronParameters, Parameter, Population, PopulationId, PopulationKind, Projection,
-    Weights,
+    Conventions, Native, Network, NeuronParameters, Parameter, Population, PopulationId, PopulationKind,
+    Projection, Weights,
 };
 use crate::error::{Error, Problem, all_well};
+use spikemesh_cores::{Discipline, Parameters};
 
 /// Collects populations and projections and checks them together.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct NetworkBuilder {
 }
 
 /// Longest delay a network may ask for, in ticks; chips may allow less.
-const MAX_DELAY: u8 = 62;
+const MAX_DELAY: u8 = 63;
 
 impl NetworkBuilder {
     /// An empty network.
@@ -55,7 +56,27 @@ impl NetworkBuilder {
         weights: Weights,
         delay: u8,
     ) {
-        self.projections.push(Projection { name: name.into(), source, target, weights, delay });
+        self.project_native(name, source, target, weights, delay, Native::default());
+    }
+
+    /// Adds a population given in a model's registers.
+    pub fn registers(&mut self, name: impl Into<String>, registers: Parameters) -> PopulationId {
+        let size = registers.neurons() as u32;
+        self.population(name.into(), size, PopulationKind::Registers(Box::new(registers)))
+    }
+
+    /// Joins a population to one given in registers; returns the projection's number.
+    pub fn project_native(
+        &mut self,
+        name: impl Into<String>,
+        source: PopulationId,
+        target: PopulationId,
+        weights: Weights,
+        delay: u8,
+        native: Native,
+    ) -> usize {
+        self.projections.push(Projection { name: name.into(), source, target, weights, delay, native });
+        self.projections.len() - 1
     }
 
     /// Lets a population's spikes leave the chip.
@@ -141,6 +162,7 @@ impl NetworkBuilder {
             let what = format!("a delay of {} ticks; the most is {MAX_DELAY}", projection.delay);
             problems.push(Problem::new(&projection.name, what, "use a longer dt or shorter delays"));
         }
+        self.check_native(projection, target, problems);
         if let Some(what) = projection.weights.broken_rows() {
             problems.push(Problem::new(
                 &projection.name,
@@ -174,6 +196,87 @@ impl NetworkBuilder {
         if let Some(at) = bad {
             let what = format!("weight {at} is not a finite number");
             problems.push(Problem::new(&projection.name, what, "retrain or repair the file"));
+        }
+    }
+}
+
+impl NetworkBuilder {
+    /// What a projection may have only onto registers, and what it must have there.
+    fn check_native(&self, projection: &Projection, target: &Population, problems: &mut Vec<Problem>) {
+        let mut complain = |what: String, hint: &str| problems.push(Problem::new(&projection.name, what, hint));
+        let native = &projection.native;
+        let Some(registers) = target.registers() else {
+            if *native != Native::default() {
+                let what = "channels, delays of single synapses, sum exponents, rules and rewards need a target given in registers";
+                complain(what.into(), "give the target population a `model`");
+            }
+            return;
+        };
+        let info = registers.model().info();
+        if usize::from(native.channel) >= info.channels.len() {
+            let what = format!("channel {}; `{}` has {}", native.channel, info.name, info.channels.join(", "));
+            complain(what, "channels count from 0");
+        }
+        let synapses = projection.weights.synapse_count();
+        if !native.delays.is_empty() && native.delays.len() as u64 != synapses {
+            complain(format!("{} delays for {synapses} synapses", native.delays.len()), "");
+        }
+        if let Some(delay) = native.delays.iter().find(|d| **d > MAX_DELAY) {
+            complain(format!("a delay of {delay} ticks; the most is {MAX_DELAY}"), "");
+        }
+        if native.exponent.is_some_and(|e| !(-15..=15).contains(&e)) {
+            complain("an exponent of sums is -15 to 15".into(), "");
+        }
+        let delayed = projection.delay > 0 || native.delays.iter().any(|d| *d > 0);
+        match info.discipline {
+            Discipline::AxonBits if native.rule.is_some() || native.exponent.is_some() || delayed => {
+                let what =
+                    format!("`{}` takes axon bits: no rules, exponents or delays of synapses", info.name);
+                complain(what, "a delay is the sending neuron's there (`wait` of its population)");
+            }
+            Discipline::PerEvent if delayed || native.exponent.is_some() => {
+                complain(format!("`{}` acts on every event: no delays or sum exponents", info.name), "");
+            }
+            _ => {}
+        }
+        if native.rule.is_some() && (native.exponent.is_some() || native.channel != 0) {
+            complain(
+                "a plastic projection acts on the first channel and has its exponent in the rule".into(),
+                "",
+            );
+        }
+        if let Some(rule) = &native.rule
+            && let Some(product) = rule.dw.products.iter().position(|p| p.on_pre && p.on_post)
+            && rule.engine == spikemesh_cores::Engine::OnSpikes
+        {
+            let what = format!("product {product} needs x0 and y0 at once, which this engine never has");
+            complain(what, "use traces (x1*y0), or the engine `loihi` or `every-tick`");
+        }
+        if let Some(rewarded) = native.reward_for
+            && self.projections.get(rewarded).is_none_or(|p| p.native.rule.is_none())
+        {
+            complain("the projection it rewards is not plastic".into(), "name one with a rule");
+        }
+        if let Some(rewarded) = native.reward_for.and_then(|r| self.projections.get(r))
+            && rewarded.target != projection.target
+        {
+            complain("a reward must go to the population whose synapses it rewards".into(), "");
+        }
+        let whole = |w: f32| w.fract() == 0.0 && w.abs() <= 16_777_216.0;
+        let mut bad = None;
+        for neuron in 0..target.size.min(projection.weights.shape().0) {
+            projection.weights.for_each_source(neuron, |source, weight| {
+                let one = info.discipline != Discipline::AxonBits || weight == 1.0;
+                if bad.is_none() && !(whole(weight) && one) {
+                    bad = Some((neuron, source, weight));
+                }
+            });
+        }
+        if let Some((neuron, source, weight)) = bad {
+            complain(
+                format!("the weight from {source} to {neuron} is {weight}"),
+                "weights onto registers are whole numbers below 2^24; onto axon bits they are 1 (the neuron has the weights)",
+            );
         }
     }
 }

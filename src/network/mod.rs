@@ -6,6 +6,7 @@
 
 mod builder;
 mod discrete;
+mod file;
 pub mod import;
 mod oracle;
 mod random;
@@ -13,11 +14,13 @@ mod weights;
 
 pub use builder::NetworkBuilder;
 pub use discrete::{DiscreteNeuron, discretise};
+pub use file::{NETWORK_FORMAT, read_network_file};
 pub use oracle::{Oracle, OracleResult, OracleSample};
 pub use random::{RandomNetwork, random_network};
 pub use weights::Weights;
 
 use serde::{Deserialize, Serialize};
+use spikemesh_cores::{Parameters, Rule};
 
 /// A neuron of the network (inputs are numbered too); unlike a core's own index it does not depend on placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,8 +116,10 @@ pub struct NeuronParameters {
 pub enum PopulationKind {
     /// Spikes come from outside.
     Input,
-    /// Neurons.
+    /// Neurons in real units, rounded to the chip's registers by the mapper.
     Neurons(Box<NeuronParameters>),
+    /// Neurons of a chip's own model, given in its registers and taken as they are.
+    Registers(Box<Parameters>),
 }
 
 /// A group of like neurons.
@@ -139,11 +144,19 @@ impl Population {
         self.parameters().is_some_and(|p| p.v_threshold.is_none())
     }
 
-    /// Its parameters, unless it is an input.
+    /// Its parameters, if it is given in real units.
     pub fn parameters(&self) -> Option<&NeuronParameters> {
         match &self.kind {
-            PopulationKind::Input => None,
             PopulationKind::Neurons(parameters) => Some(parameters),
+            PopulationKind::Input | PopulationKind::Registers(_) => None,
+        }
+    }
+
+    /// Its registers, if it is given in them.
+    pub fn registers(&self) -> Option<&Parameters> {
+        match &self.kind {
+            PopulationKind::Registers(registers) => Some(registers),
+            PopulationKind::Input | PopulationKind::Neurons(_) => None,
         }
     }
 }
@@ -161,6 +174,24 @@ pub struct Projection {
     pub weights: Weights,
     /// Delay in ticks beyond the one tick every spike takes: a spike at t acts at t + 1 + delay.
     pub delay: u8,
+    /// What only projections onto populations given in registers can have.
+    pub native: Native,
+}
+
+/// Properties of a projection onto a population given in a model's registers; its weights are whole numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Native {
+    /// Input channel of the model; for axons of types, the type.
+    pub channel: u8,
+    /// Delay of each synapse in the order of its target's entries, targets in order; empty where all have the
+    /// projection's.
+    pub delays: Vec<u8>,
+    /// Exponent that acts on the sum of the weights that arrive together, instead of on each.
+    pub exponent: Option<i8>,
+    /// The rule by which weights change.
+    pub rule: Option<Box<Rule>>,
+    /// Number of a plastic projection whose reward this one is: its spikes add weight times payload and have no synapses.
+    pub reward_for: Option<usize>,
 }
 
 /// A checked network.

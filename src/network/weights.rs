@@ -87,6 +87,17 @@ impl Weights {
         }
     }
 
+    /// Places of a target's entries among all of the projection's, for what is kept beside the weights.
+    ///
+    /// # Panics
+    /// If the weights are not compressed rows.
+    pub fn entry_range(&self, target: u32) -> (usize, usize) {
+        let Weights::Sparse { offsets, .. } = self else {
+            panic!("invariant: only compressed rows have entries")
+        };
+        (offsets[target as usize] as usize, offsets[target as usize + 1] as usize)
+    }
+
     /// Calls `visit(source, weight)` for each synapse of a target, sources ascending (random: in draw order).
     pub fn for_each_source(&self, target: u32, mut visit: impl FnMut(u32, f32)) {
         match self {

@@ -9,7 +9,7 @@
 //! | R(s): reset, then the next sample | X(s, last) |
 //! | M(s): merge results of a sample | its last X, and M(s - 1) |
 //!
-//! Samples do not depend on each other, so they may run at once on copies of the chip; within a sample, blocks may step
+//! Samples do not depend on each other (unless synapses learn: then they come in order), so they may run at once on copies of the chip; within a sample, blocks may step
 //! at once. Both give the same bytes as one thread: merging is in the order of samples, and nothing else is shared.
 
 mod recording;
@@ -67,7 +67,9 @@ impl Runner<'_> {
         }
         let chip = crate::chip::Chip::load(image, self.level)?;
         let _span = tracing::info_span!("run", samples = stimulus.len(), threads = self.threads).entered();
-        if self.threads <= 1 || stimulus.len() == 1 {
+        // What is learned in one sample is there in the next, so samples of a chip that learns come one after the other.
+        let learns = image.cores.iter().any(|core| !core.config.plastic.is_empty());
+        if self.threads <= 1 || stimulus.len() == 1 || learns {
             threaded::within_samples(image, chip, stimulus, self)
         } else {
             threaded::across_samples(image, chip, stimulus, self)

@@ -52,6 +52,7 @@ pub(super) fn run_sample(
     tick: &mut Tick<'_>,
     drain: &mut Drain<'_>,
 ) -> Result<Option<Finished>, Error> {
+    chip.begin(sample as u64);
     let network = &setting.image.network;
     let ticks = setting.stimulus.ticks();
     let mut train = setting.stimulus.train(sample);
@@ -101,7 +102,7 @@ pub(super) fn run_sample(
     (setting.progress)(1, u64::from(ticks) % 1024);
     if network.readout == Readout::ProbedMembrane {
         for ((value, neuron), rest) in outputs.iter_mut().zip(&network.outputs).zip(&network.output_rests) {
-            *value = i64::from(chip.membrane(*neuron).unwrap_or(0)) + rest;
+            *value = chip.membrane(*neuron).unwrap_or(0) + rest;
         }
     }
     let mut state = Hasher::default();

@@ -62,6 +62,7 @@ pub(super) fn within_samples(
             // The workers end when the last sender of jobs is dropped, at the end of this closure.
             let jobs = jobs;
             run_all(&mut |chip, inputs, keep, out| {
+                chip.begin_tick(inputs);
                 let blocks = chip.blocks_mut();
                 let count = blocks.len();
                 for job in blocks.drain(..).enumerate() {

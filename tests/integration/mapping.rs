@@ -6,7 +6,7 @@ use spikemesh::ErrorKind;
 use spikemesh::chip::{Chip, ChipImage, ChipSpec, FanOut, FanOutTable, TickSpikes};
 use spikemesh::mapper::{MapOptions, Placement, Quantised, map, verify};
 use spikemesh::network::{Network, Weights};
-use spikemesh_cores::{AxonId, ModelParameters, NeuronId, SparseRows, Synapses};
+use spikemesh_cores::{AxonId, Column, NeuronId, Parameters, SparseRows, Synapses};
 use spikemesh_router::Level;
 use std::sync::Arc;
 
@@ -132,6 +132,23 @@ fn a_reset_the_chip_cannot_do_is_refused() {
 /// Changes the first synapse (target, mantissa, delay) of an axon's row.
 type ChangeFirst = dyn Fn(u32, &mut (NeuronId, i16, u8));
 
+/// Changes a register of a core in an image; a register of the core has one value.
+fn change_register(image: &mut ChipImage, core: usize, name: &str, change: impl Fn(&mut Vec<i64>)) {
+    let parameters = &mut image.cores[core].config.parameters;
+    let columns = parameters.columns().map(|(register, column)| {
+        let mut column = column.clone();
+        if register.name == name {
+            let mut values: Vec<i64> = (0..parameters.neurons()).map(|i| column.at(i)).collect();
+            change(&mut values);
+            let one = register.per == spikemesh_cores::Per::Core;
+            column = if one { Column::Uniform(values[0]) } else { Column::Each(values) };
+        }
+        (register.name, column)
+    });
+    let columns: Vec<_> = columns.collect();
+    *parameters = Parameters::new(parameters.model(), parameters.neurons(), columns).unwrap();
+}
+
 /// Every single fault put into a finished image is found.
 #[test]
 fn the_verifier_finds_every_fault() {
@@ -142,9 +159,9 @@ fn the_verifier_finds_every_fault() {
     let quantised = Quantised::new(&network, &spec).unwrap();
     assert!(verify(&network, &quantised, &good).is_ok());
     let rebuilt = |image: &ChipImage, core: usize, change: &ChangeFirst| {
-        let Synapses::Sparse(_) = &*image.cores[core].synapses else { panic!("sparse rows") };
-        let store = image.cores[core].synapses.store();
-        let mut builder = SparseRows::builder(image.cores[core].neurons.len() as u32);
+        let Synapses::Sparse(_) = &*image.cores[core].config.synapses else { panic!("sparse rows") };
+        let store = image.cores[core].config.synapses.store();
+        let mut builder = SparseRows::builder(image.cores[core].config.neurons.len() as u32);
         for axon in 0..store.axon_count() as u32 {
             let row = store.row(AxonId(axon));
             let shift = row.iter().fold(0, |bits, s| bits | s.weight).trailing_zeros().min(13);
@@ -154,7 +171,7 @@ fn the_verifier_finds_every_fault() {
             builder.push_row(shift as u8, words).unwrap();
         }
         let mut image = image.clone();
-        image.cores[core].synapses = Arc::new(Synapses::Sparse(builder.build()));
+        image.cores[core].config.synapses = Arc::new(Synapses::Sparse(builder.build()));
         image
     };
     assert!(
@@ -177,8 +194,8 @@ fn the_verifier_finds_every_fault() {
         change(&mut image);
         faults.push((name, image));
     };
-    add("two neurons exchanged", &|image| image.cores[0].neurons.swap(0, 1));
-    add("a neuron twice", &|image| image.cores[0].neurons[0] = image.cores[0].neurons[1]);
+    add("two neurons exchanged", &|image| image.cores[0].config.neurons.swap(0, 1));
+    add("a neuron twice", &|image| image.cores[0].config.neurons[0] = image.cores[0].config.neurons[1]);
     add("a core left out", &|image| drop(image.cores.pop()));
     let inputs = |image: &mut ChipImage, change: &dyn Fn(&mut FanOutTable)| {
         change(Arc::make_mut(&mut image.input_fan_out))
@@ -207,16 +224,13 @@ fn the_verifier_finds_every_fault() {
         image.routes[route].destinations[0] ^= 1;
     });
     add("a threshold off", &|image| {
-        let ModelParameters::CubaLif(registers) = &mut image.cores[0].model;
-        registers.threshold[1] += 2;
+        change_register(image, 0, "threshold", |values| values[1] += 2);
     });
     add("a decay off", &|image| {
-        let ModelParameters::CubaLif(registers) = &mut image.cores[1].model;
-        registers.decay_v[0] += 1;
+        change_register(image, 1, "decay_v", |values| values[0] += 1);
     });
     add("another reset", &|image| {
-        let ModelParameters::CubaLif(registers) = &mut image.cores[1].model;
-        registers.subtracts = true;
+        change_register(image, 1, "subtracts", |values| values[0] = 1);
     });
     add("a limit broken", &|image| image.spec.core.in_axons = 2);
     for (name, image) in &faults {

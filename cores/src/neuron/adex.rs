@@ -93,7 +93,7 @@ impl NeuronModel for Adex {
         equation: "V += leak (e_l - V + delta_t exp((V - v_t)/delta_t) - W + I); W += decay_w (a (V - e_l) - W); spike V >= peak: V = reset, W += b",
         source: "Brette & Gerstner 2005; Gerstner et al. 2014, section 6.1",
         registers: &[
-            factor("leak", "dt / tau_m [16 fraction bits]"),
+            factor("leak", "dt / tau_m [16 fraction bits]").decay(),
             number("e_l", "leak potential, also V at the start [mV, F]"),
             number("v_t", "where the exponential sets in [mV, F]"),
             Register::new("delta_t", 1, WIDE, "sharpness of the exponential [mV, F]"),
@@ -101,7 +101,7 @@ impl NeuronModel for Adex {
             number("reset", "V after a spike [mV, F]"),
             number("a", "subthreshold adaptation times resistance [16 fraction bits]").or(0),
             number("b", "step of W on a spike, times resistance [mV, F]").or(0),
-            factor("decay_w", "dt / tau_w [16 fraction bits]").or(0),
+            factor("decay_w", "dt / tau_w [16 fraction bits]").decay().or(0),
             number("bias", "constant current times resistance [mV, F]").or(0),
             Register::new("refractory", 0, 65_535, "ticks after a spike in which V stays").or(0),
             Register::new("fraction", 4, 16, "F, fraction bits of potentials").or(16).shared(),

@@ -43,12 +43,13 @@ impl NeuronModel for AtrLif {
         equation: "i = lava_wrap(trunc0(i, delta_i+1) + (a << 6)); v = clip(trunc0(v, delta_v) + i + bias); theta, r decay; spike v - r >= theta: r += 2 theta, theta += theta_step << 6",
         source: "Lava 0.10.0, proc/atrlif, fixed point",
         registers: &[
-            delta("delta_i", "decay of i, 1/4096 a tick; the chip adds 1").or(4095),
-            delta("delta_v", "decay of v, 1/4096 a tick").or(0),
-            delta("delta_theta", "decay of theta toward theta_0, 1/4096 a tick").or(0),
-            delta("delta_r", "decay of r, 1/4096 a tick").or(0),
-            Register::new("theta_0", 0, 1 << 24, "resting threshold, before its shift by 6"),
-            Register::new("theta_step", 0, 1 << 24, "step of the threshold on a spike, before its shift by 6").or(0),
+            delta("delta_i", "decay of i, 1/4096 a tick; the chip adds 1").decay().or(4095),
+            delta("delta_v", "decay of v, 1/4096 a tick").decay().or(0),
+            delta("delta_theta", "decay of theta toward theta_0, 1/4096 a tick").decay().or(0),
+            delta("delta_r", "decay of r, 1/4096 a tick").decay().or(0),
+            Register::new("theta_0", 0, 1 << 24, "resting threshold, before its shift by 6").threshold(),
+            Register::new("theta_step", 0, 1 << 24, "step of the threshold on a spike, before its shift by 6")
+                .or(0),
             Register::new("bias_mant", -(1 << 23), 1 << 23, "mantissa of the bias").or(0),
             Register::new("bias_exp", -23, 23, "exponent of the bias; negative shifts floor").or(0),
         ],
@@ -91,8 +92,7 @@ impl NeuronModel for AtrLif {
             let (v, clipped) = clip(raw, -POTENTIAL_MOST, POTENTIAL_MOST);
             step.note_if(clipped, n, OverflowKind::Clip);
             self.v[n] = v;
-            self.theta[n] =
-                trunc0_wide(self.theta[n] - self.theta_0[n], self.delta_theta[n]) + self.theta_0[n];
+            self.theta[n] = trunc0_wide(self.theta[n] - self.theta_0[n], self.delta_theta[n]) + self.theta_0[n];
             self.r[n] = trunc0_wide(self.r[n], self.delta_r[n]);
             step.updated(busy);
             active += u32::from(busy);

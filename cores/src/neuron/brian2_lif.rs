@@ -40,12 +40,18 @@ impl NeuronModel for Brian2Lif {
         equation: "I += q; v = trunc0(v, decay_v) + I + bias; I = trunc0(I, decay_i); spike v > threshold, v = 0",
         source: "brian2-loihi 0.5.2",
         registers: &[
-            Register::new("decay_i", 0, 4096, "effective decay of I, 1/4096 a tick").or(4096),
-            Register::new("decay_v", 0, 4096, "effective decay of v, 1/4096 a tick").or(0),
-            Register::new("threshold", 0, 1 << 40, "threshold, with its shift by 6 done"),
+            Register::new("decay_i", 0, 4096, "effective decay of I, 1/4096 a tick").decay().or(4096),
+            Register::new("decay_v", 0, 4096, "effective decay of v, 1/4096 a tick").decay().or(0),
+            Register::new("threshold", 0, 1 << 40, "threshold, with its shift by 6 done").threshold(),
             Register::new("bias", -(1 << 40), 1 << 40, "constant input").or(0),
             Register::new("initial_i", -(1 << 40), 1 << 40, "I at the start and after a reset").or(0),
-            Register::new("refractory", 0, 65_535, "ticks from a spike to the next possible one; 0 and 1 add none").or(1),
+            Register::new(
+                "refractory",
+                0,
+                65_535,
+                "ticks from a spike to the next possible one; 0 and 1 add none",
+            )
+            .or(1),
         ],
         channels: &["q"],
         variables: &["I", "v", "wait"],

@@ -61,15 +61,47 @@ impl NeuronModel for CubaLif {
         equation: "u = wrap_23(trunc0(u, decay_u+1) + wrap_21(q)); v = clip(trunc0(v, decay_v) + wrap_23(u + bias), v_min, v_max); spike v > threshold, v = 0",
         source: "nengo-loihi 1.1.0 emulator; Davies et al. 2018",
         registers: &[
-            Register::new("decay_u", 0, 4095, "decay of u, 1/4096 a tick; the chip adds 1, 4095 forgets at once").or(4095),
-            Register::new("decay_v", 0, 4095, "decay of v, 1/4096 a tick; 0 never leaks").or(0),
-            Register::new("threshold", 0, i32::MAX as i64, "threshold, strict, with its shift by 6 done"),
-            Register::new("bias", -CURRENT_MOST - 1, CURRENT_MOST, "constant input with its exponent applied").or(0),
-            Register::new("initial_u", -CURRENT_MOST - 1, CURRENT_MOST, "u at the start and after a reset; -bias lets a bias rise as the synaptic filter would").or(0),
-            Register::new("refractory", 0, 65_535, "ticks from a spike to the next possible one; 0 and 1 add none (63 on the chip)").or(1),
-            Register::new("v_min", -(i32::MAX as i64), i32::MAX as i64, "lower limit of v").or(-CURRENT_MOST).shared(),
-            Register::new("v_max", -(i32::MAX as i64), i32::MAX as i64, "upper limit of v").or(CURRENT_MOST).shared(),
-            Register::new("subtracts", 0, 1, "1: a spike subtracts the threshold instead of setting v to 0, which Loihi 1 cannot").or(0).shared(),
+            Register::new(
+                "decay_u",
+                0,
+                4095,
+                "decay of u, 1/4096 a tick; the chip adds 1, 4095 forgets at once",
+            )
+            .decay()
+            .or(4095),
+            Register::new("decay_v", 0, 4095, "decay of v, 1/4096 a tick; 0 never leaks").decay().or(0),
+            Register::new("threshold", 0, i32::MAX as i64, "threshold, strict, with its shift by 6 done")
+                .threshold(),
+            Register::new("bias", -CURRENT_MOST - 1, CURRENT_MOST, "constant input with its exponent applied")
+                .or(0),
+            Register::new(
+                "initial_u",
+                -CURRENT_MOST - 1,
+                CURRENT_MOST,
+                "u at the start and after a reset; -bias lets a bias rise as the synaptic filter would",
+            )
+            .or(0),
+            Register::new(
+                "refractory",
+                0,
+                65_535,
+                "ticks from a spike to the next possible one; 0 and 1 add none (63 on the chip)",
+            )
+            .or(1),
+            Register::new("v_min", -(i32::MAX as i64), i32::MAX as i64, "lower limit of v")
+                .or(-CURRENT_MOST)
+                .shared(),
+            Register::new("v_max", -(i32::MAX as i64), i32::MAX as i64, "upper limit of v")
+                .or(CURRENT_MOST)
+                .shared(),
+            Register::new(
+                "subtracts",
+                0,
+                1,
+                "1: a spike subtracts the threshold instead of setting v to 0, which Loihi 1 cannot",
+            )
+            .or(0)
+            .shared(),
         ],
         channels: &["q"],
         variables: &["u", "v", "wait"],
@@ -100,7 +132,8 @@ impl NeuronModel for CubaLif {
     fn check(p: &Parameters, errors: &mut Vec<ParameterError>) {
         let (least, most) = (p.core("v_min"), p.core("v_max"));
         if least > 0 || most < 0 {
-            errors.push(ParameterError::Contradiction(format!("v_min {least} and v_max {most} must enclose 0")));
+            errors
+                .push(ParameterError::Contradiction(format!("v_min {least} and v_max {most} must enclose 0")));
         }
     }
 
@@ -267,7 +300,7 @@ mod tests {
         let mut bench = one(&[("bias", CURRENT_MOST), never]);
         run(&mut bench, &[1]);
         assert_eq!((bench.counters.bias_wraps, bench.counters.wraps, uv(&bench).0), (1, 0, 1));
-        assert_eq!(bench.log, [Overflow { index: 0, kind: OverflowKind::BiasWrap }]);
+        assert_eq!(bench.log[0], Overflow { index: 0, kind: OverflowKind::BiasWrap });
     }
 
     #[test]

@@ -29,9 +29,10 @@ impl NeuronModel for FixedAdaptiveLif {
         equation: "V as fixed-lif; a = R(a keep_a / 2^16); spike V > threshold + a: a += step_a",
         source: "Bellec et al. 2018; Gerstner et al. 2014, section 5.1",
         registers: &[
-            factor("keep", "what V keeps of its distance from rest a tick: round(2^16 e^(-dt/tau))").or(1 << 16),
+            factor("keep", "what V keeps of its distance from rest a tick: round(2^16 e^(-dt/tau))")
+                .or(1 << 16),
             number("rest", "resting potential, also V at the start").or(0),
-            number("threshold", "threshold without adaptation, strict"),
+            number("threshold", "threshold without adaptation, strict").threshold(),
             factor("keep_a", "what the adaptation keeps a tick: round(2^16 e^(-dt/tau_a))").or(1 << 16),
             Register::new("step_a", 0, WIDE, "step of the adaptation on a spike").or(0),
             number("reset", "V after a spike").or(0),
@@ -104,6 +105,9 @@ mod tests {
         let p = Parameters::new(ModelKind::FixedAdaptiveLif, 1, given.map(|(n, v)| (n, Column::Uniform(v))));
         let (spikes, _) = run(&p.unwrap(), &vec![vec![0]; 400]);
         let gaps: Vec<_> = spikes.windows(2).map(|w| w[1].0 - w[0].0).collect();
-        assert!(gaps.len() > 5 && gaps.windows(2).take(5).all(|w| w[1] >= w[0]) && gaps[5] > gaps[0], "{gaps:?}");
+        assert!(
+            gaps.len() > 5 && gaps.windows(2).take(5).all(|w| w[1] >= w[0]) && gaps[5] > gaps[0],
+            "{gaps:?}"
+        );
     }
 }

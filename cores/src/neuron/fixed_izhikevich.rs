@@ -187,7 +187,10 @@ mod tests {
                 let p = Parameters::new(ModelKind::FixedIzhikevich, 1, given).unwrap();
                 let (spikes, _) = run(&p, &vec![vec![0]; 500]);
                 let wanted = oracle(set, 10.0, 500);
-                assert!(spikes.len().abs_diff(wanted.len()) <= 1, "{class}, mode {mode}: {} {}", spikes.len(), wanted.len());
+                // Rounding that leans to one side shifts a rate by a few percent, rounding that does not by a spike.
+                let most = if mode < 2 { 1 + wanted.len() / 20 } else { 1 };
+                let (got, wanted_count) = (spikes.len(), wanted.len());
+                assert!(got.abs_diff(wanted_count) <= most, "{class}, mode {mode}: {got} {wanted_count}");
                 assert!(!wanted.is_empty());
             }
         }

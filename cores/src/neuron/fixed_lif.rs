@@ -129,9 +129,10 @@ impl NeuronModel for FixedLif {
         equation: "V = clip(rest + R((V - rest) keep / 2^16) + input + bias); spike V > threshold: reset or subtract",
         source: "Gerstner & Kistler 2002, section 4.1",
         registers: &[
-            factor("keep", "what V keeps of its distance from rest a tick: round(2^16 e^(-dt/tau))").or(1 << 16),
+            factor("keep", "what V keeps of its distance from rest a tick: round(2^16 e^(-dt/tau))")
+                .or(1 << 16),
             number("rest", "resting potential, also V at the start").or(0),
-            number("threshold", "threshold, strict"),
+            number("threshold", "threshold, strict").threshold(),
             number("reset", "V after a spike").or(0),
             number("bias", "constant input").or(0),
             Register::new("refractory", 0, 65_535, "ticks after a spike in which V stays").or(0),
@@ -210,7 +211,8 @@ mod tests {
     fn refractory_ticks_are_exact() {
         for wait in 0..4 {
             let given = [("threshold", 5), ("bias", 9), ("refractory", wait)];
-            let p = Parameters::new(ModelKind::FixedLif, 1, given.map(|(n, v)| (n, Column::Uniform(v)))).unwrap();
+            let p =
+                Parameters::new(ModelKind::FixedLif, 1, given.map(|(n, v)| (n, Column::Uniform(v)))).unwrap();
             let (spikes, _) = run(&p, &vec![vec![0]; 12]);
             assert!(spikes.windows(2).all(|w| w[1].0 - w[0].0 == wait as usize + 1), "{wait}: {spikes:?}");
         }

@@ -18,16 +18,18 @@ use crate::registers::{Parameters, Register};
 pub(super) const POTENTIAL_MOST: i64 = (1 << 23) - 1;
 
 /// Registers every model of the Lava family has.
-pub(super) const DU: Register = Register::new("du", 0, 4095, "decay of u, 1/4096 a tick; the chip adds 1").or(4095);
-pub(super) const DV: Register = Register::new("dv", 0, 4095, "decay of v, 1/4096 a tick").or(0);
+pub(super) const DU: Register =
+    Register::new("du", 0, 4095, "decay of u, 1/4096 a tick; the chip adds 1").decay().or(4095);
+pub(super) const DV: Register = Register::new("dv", 0, 4095, "decay of v, 1/4096 a tick").decay().or(0);
 pub(super) const BIAS_MANT: Register =
     Register::new("bias_mant", -(1 << 23), 1 << 23, "mantissa of the bias (13 bits on the chip)").or(0);
 pub(super) const BIAS_EXP: Register =
-    Register::new("bias_exp", -23, 23, "exponent of the bias (0 to 7 on the chip); negative shifts floor").or(0);
+    Register::new("bias_exp", -23, 23, "exponent of the bias (0 to 7 on the chip); negative shifts floor")
+        .or(0);
 pub(super) const INITIAL_U: Register =
     Register::new("initial_u", -(1 << 23), 1 << 23, "u at the start and after a reset").or(0);
 pub(super) const VTH: Register =
-    Register::new("vth", 0, 1 << 24, "threshold, before its shift by 6 (17 bits on the chip)");
+    Register::new("vth", 0, 1 << 24, "threshold, before its shift by 6 (17 bits on the chip)").threshold();
 
 /// Current and potential, which the Lava family shares.
 #[derive(Clone, Debug)]

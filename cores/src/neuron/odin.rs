@@ -64,9 +64,9 @@ impl NeuronModel for Odin {
         equation: "event: V = max(0, V - |w|) or min(255, V + w); tick: leak; spike V >= thr, V = 0; calcium +1 on a spike, -1 every caleak ticks",
         source: "ODIN RTL 1781931, module lif_neuron; Frenkel et al. 2019",
         registers: &[
-            Register::new("leak_str", 0, 127, "leak at each time reference (7 bits)").or(0),
+            Register::new("leak_str", 0, 127, "leak at each time reference (7 bits)").decay().or(0),
             Register::new("leak_en", 0, 1, "1: the leak acts").or(1),
-            Register::new("thr", 0, 255, "threshold, inclusive"),
+            Register::new("thr", 0, 255, "threshold, inclusive").threshold(),
             Register::new("ca_en", 0, 1, "1: calcium and learning act").or(0),
             Register::new("thetamem", 0, 255, "membrane threshold of SDSP").or(0),
             Register::new("ca_theta1", 0, 7, "lower calcium threshold").or(0),

@@ -33,7 +33,9 @@ impl NeuronModel for ResetLif {
             BIAS_EXP,
             INITIAL_U,
             Register::new("reset_interval", 1, 1 << 31, "ticks between resets").shared(),
-            Register::new("reset_offset", 0, 1 << 31, "first reset, counted modulo the interval").or(0).shared(),
+            Register::new("reset_offset", 0, 1 << 31, "first reset, counted modulo the interval")
+                .or(0)
+                .shared(),
         ],
         channels: &["a"],
         variables: &["u", "v"],

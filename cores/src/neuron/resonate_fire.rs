@@ -36,7 +36,7 @@ impl NeuronModel for ResonateFire {
         registers: &[
             Register::new("cos_decay", 0, 4095, "4096 e^-decay cos(angle) - 1"),
             Register::new("sin_decay", 0, 4095, "4096 e^-decay sin(angle) - 1"),
-            Register::new("vth", 0, 1 << 24, "threshold of the real part, before its shift by 6"),
+            Register::new("vth", 0, 1 << 24, "threshold of the real part, before its shift by 6").threshold(),
         ],
         channels: &["re", "im"],
         variables: &["real", "imag"],

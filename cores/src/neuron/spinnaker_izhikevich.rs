@@ -101,11 +101,17 @@ impl NeuronModel for SpinnakerIzhikevich {
             let alpha = p + square(&mut m, v);
             let eta = v + (m(h, alpha) >> 1);
             let inner = m(b, v) - u;
-            let beta = { let first = m(h, inner); m(first, a) } >> 1;
+            let beta = {
+                let first = m(h, inner);
+                m(first, a)
+            } >> 1;
             let rise = p - beta + square(&mut m, eta);
             let v_new = v + m(h, rise) + noise;
             let pull = -u - beta + m(b, eta);
-            let u_new = u + { let rate = m(a, h); m(rate, pull) };
+            let u_new = u + {
+                let rate = m(a, h);
+                m(rate, pull)
+            };
             self.v[i] = hold(wide(v_new));
             self.u[i] = hold(wide(u_new));
             self.h[i] = self.h0[i];

@@ -28,8 +28,8 @@ impl NeuronModel for TernaryLif {
         registers: &[
             DU,
             DV,
-            Register::new("vth_lo", -(1 << 24), 1 << 24, "lower threshold, before its shift by 6"),
-            Register::new("vth_hi", -(1 << 24), 1 << 24, "upper threshold, before its shift by 6"),
+            Register::new("vth_lo", -(1 << 24), 1 << 24, "lower threshold, before its shift by 6").threshold(),
+            Register::new("vth_hi", -(1 << 24), 1 << 24, "upper threshold, before its shift by 6").threshold(),
             BIAS_MANT,
             BIAS_EXP,
             INITIAL_U,

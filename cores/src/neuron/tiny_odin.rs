@@ -36,8 +36,8 @@ impl NeuronModel for TinyOdin {
         equation: "event: V = clamp(V + w, -2048, 2047); tick: V moves toward 0 by leak_str; spike V >= thr, V = 0",
         source: "tinyODIN RTL 1865653, module lif_neuron",
         registers: &[
-            Register::new("leak_str", 0, 127, "step toward 0 at each time reference (7 bits)").or(0),
-            Register::new("thr", 0, 4095, "threshold, inclusive; above 2047 never fires"),
+            Register::new("leak_str", 0, 127, "step toward 0 at each time reference (7 bits)").decay().or(0),
+            Register::new("thr", 0, 4095, "threshold, inclusive; above 2047 never fires").threshold(),
         ],
         channels: &["w"],
         variables: &["V"],
@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn rails_hold_and_a_threshold_beyond_them_never_fires() {
-        let p = Parameters::new(ModelKind::TinyOdin, 1, [("thr", 4095.into()), ("leak_str", 3.into())]).unwrap();
+        let p =
+            Parameters::new(ModelKind::TinyOdin, 1, [("thr", 4095.into()), ("leak_str", 3.into())]).unwrap();
         let mut bench = Bench::new(&p);
         for (weight, rail, tick) in [(7, 2047, 2044), (-8, -2048, -2045)] {
             (0..1_000).for_each(|_| bench.event(0, weight));

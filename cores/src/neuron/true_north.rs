@@ -100,15 +100,24 @@ impl NeuronModel for TrueNorth {
             flag("b1", "1: synapses of type 1 are stochastic"),
             flag("b2", "1: synapses of type 2 are stochastic"),
             flag("b3", "1: synapses of type 3 are stochastic"),
-            Register::new("leak", -255, 255, "added every tick").or(0),
+            Register::new("leak", -255, 255, "added every tick").decay().or(0),
             flag("c", "1: the leak is stochastic"),
             flag("leak_reversal", "1: the leak follows the sign of V"),
             flag("leak_guard", "1: a reversing leak stops at 0"),
-            Register::new("threshold", 0, (1 << 18) - 1, "positive threshold"),
-            Register::new("negative_threshold", 0, (1 << 18) - 1, "negative threshold, as a magnitude").or((1 << 18) - 1),
+            Register::new("threshold", 0, (1 << 18) - 1, "positive threshold").threshold(),
+            Register::new("negative_threshold", 0, (1 << 18) - 1, "negative threshold, as a magnitude")
+                .threshold()
+                .or((1 << 18) - 1),
             Register::new("mask", 0, (1 << 18) - 1, "bits of the draw added to both thresholds").or(0),
-            Register::new("reset", -(1 << 18) + 1, (1 << 18) - 1, "reset potential (the chip encodes +-(2^n - 1))").or(0),
-            Register::new("reset_mode", 0, 2, "gamma: 0 to the reset potential, 1 minus the threshold, 2 none").or(0),
+            Register::new(
+                "reset",
+                -(1 << 18) + 1,
+                (1 << 18) - 1,
+                "reset potential (the chip encodes +-(2^n - 1))",
+            )
+            .or(0),
+            Register::new("reset_mode", 0, 2, "gamma: 0 to the reset potential, 1 minus the threshold, 2 none")
+                .or(0),
             flag("kappa", "1: V saturates at the negative threshold"),
             Register::new("initial", POTENTIAL_LEAST, POTENTIAL_MOST, "V at the start and after a reset").or(0),
             Register::new("lfsr_seed", 1, u32::MAX as i64, "start of the core's generator").or(1).shared(),
@@ -165,7 +174,8 @@ impl NeuronModel for TrueNorth {
             let leak = self.leak[i];
             let step_of_leak = omega * if self.leak_stochastic[i] == 1 { draw(&mut lfsr, leak) } else { leak };
             let leaked = v + step_of_leak;
-            let past = self.leak_guard[i] == 1 && self.leak_reversal[i] == 1 && leaked.signum() * v.signum() < 0;
+            let past =
+                self.leak_guard[i] == 1 && self.leak_reversal[i] == 1 && leaked.signum() * v.signum() < 0;
             v = if past { 0 } else { leaked };
             let (held, beyond) = clip(v, POTENTIAL_LEAST, POTENTIAL_MOST);
             step.note_if(beyond, i, OverflowKind::Saturation);
@@ -238,7 +248,9 @@ mod tests {
 
     #[test]
     fn reset_modes_and_negative_thresholds() {
-        let up = |mode| one(&[("s0", 30), ("threshold", 20), ("reset", 3), ("reset_mode", mode)], &[[1, 0, 0, 0]]).1[0];
+        let up = |mode| {
+            one(&[("s0", 30), ("threshold", 20), ("reset", 3), ("reset_mode", mode)], &[[1, 0, 0, 0]]).1[0]
+        };
         assert_eq!((up(0), up(1), up(2)), (3, 10, 30));
         let down = |mode, kappa| {
             let given = [("s0", -30), ("threshold", 99), ("negative_threshold", 20), ("reset", 3)];
@@ -253,7 +265,8 @@ mod tests {
     #[test]
     fn a_reversing_leak_runs_to_zero_and_its_guard_stops_it_there() {
         let run = |guard| {
-            let given = [("s1", 5), ("leak", -3), ("leak_reversal", 1), ("leak_guard", guard), ("threshold", 99)];
+            let given =
+                [("s1", 5), ("leak", -3), ("leak_reversal", 1), ("leak_guard", guard), ("threshold", 99)];
             one(&given, &[[0, 1, 0, 0], [0; 4], [0; 4]]).1
         };
         assert_eq!(run(0), [2, -1, 2], "rings without the guard");

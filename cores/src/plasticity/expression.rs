@@ -271,7 +271,9 @@ impl Reader<'_> {
             _ => {
                 self.at = start;
                 let Some((_, variable)) = NAMES.iter().find(|(name, _)| *name == word) else {
-                    return Err(self.wanted("wanted a number, x0..x2, y0..y3, u0..u9, w, t, r, up, down or `(`"));
+                    return Err(
+                        self.wanted("wanted a number, x0..x2, y0..y3, u0..u9, w, t, r, up, down or `(`")
+                    );
                 };
                 self.word();
                 product.factors.push(Factor { variable: *variable, negative: false, constant: 0 });
@@ -300,8 +302,15 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_says_where() {
-        for (text, at) in [("", 1), ("x3", 1), ("2^-2*x0*", 9), ("x1 y0", 4), ("(x1+w)", 5), ("2^99", 5), ("1*-x1", 3)] {
-            assert_eq!(Expression::parse(text).unwrap_err().at, at, "{text}: {}", Expression::parse(text).unwrap_err());
+        for (text, at) in
+            [("", 1), ("x3", 1), ("2^-2*x0*", 9), ("x1 y0", 4), ("(x1+w)", 5), ("2^99", 5), ("1*-x1", 3)]
+        {
+            assert_eq!(
+                Expression::parse(text).unwrap_err().at,
+                at,
+                "{text}: {}",
+                Expression::parse(text).unwrap_err()
+            );
         }
     }
 

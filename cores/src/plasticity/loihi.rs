@@ -162,7 +162,9 @@ impl Loihi {
                 let sum = |products: &[Product], start: i64| {
                     let mut acc = start << FRACTION;
                     for product in products {
-                        let Some(p) = self.product(product, axon, target, before, tag, phase.reward, number, rows) else {
+                        let Some(p) =
+                            self.product(product, axon, target, before, tag, phase.reward, number, rows)
+                        else {
                             continue;
                         };
                         acc = (acc + p).clamp(LEAST, MOST);

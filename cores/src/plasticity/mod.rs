@@ -191,7 +191,11 @@ impl PlasticRows {
         }
         let rule = &self.rule;
         let range = |what, value: i64, least: i64, most: i64| {
-            if (least..=most).contains(&value) { Ok(()) } else { Err(SynapseError::Range { what, value, least, most }) }
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(SynapseError::Range { what, value, least, most })
+            }
         };
         range("the lowest weight", rule.weight_least.into(), (-WEIGHT_MOST).into(), WEIGHT_MOST.into())?;
         range("the highest weight", rule.weight_most.into(), rule.weight_least.into(), WEIGHT_MOST.into())?;

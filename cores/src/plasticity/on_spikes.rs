@@ -110,7 +110,14 @@ impl OnSpikes {
             let range = self.incoming_offsets[neuron] as usize..self.incoming_offsets[neuron + 1] as usize;
             for at in range {
                 let (axon, synapse) = self.incoming[at];
-                self.update(phase, weights, (axon as usize, synapse as usize, neuron), Cause::Post, flags, streams);
+                self.update(
+                    phase,
+                    weights,
+                    (axon as usize, synapse as usize, neuron),
+                    Cause::Post,
+                    flags,
+                    streams,
+                );
             }
             self.rise(2..5, neuron);
             phase.counters.trace_updates += 3;
@@ -157,7 +164,8 @@ impl OnSpikes {
     fn rise(&mut self, traces: std::ops::Range<usize>, i: usize) {
         for t in traces {
             let s = self.settings[t];
-            let impulse = (i64::from(s.impulse) << TRACE_FRACTION) + (i64::from(s.impulse_fraction) << (TRACE_FRACTION - 8));
+            let impulse = (i64::from(s.impulse) << TRACE_FRACTION)
+                + (i64::from(s.impulse_fraction) << (TRACE_FRACTION - 8));
             let base = if s.nearest { 0 } else { self.traces[t][i] };
             self.traces[t][i] = (base + impulse).min(i64::from(s.most) << TRACE_FRACTION);
         }

@@ -104,7 +104,12 @@ impl DenseRows {
         }
         if let Some(&exponent) = self.exponents.iter().find(|e| e.unsigned_abs() > EXPONENT_MOST as u8) {
             let most = i64::from(EXPONENT_MOST);
-            return Err(SynapseError::Range { what: "an exponent", value: exponent.into(), least: -most, most });
+            return Err(SynapseError::Range {
+                what: "an exponent",
+                value: exponent.into(),
+                least: -most,
+                most,
+            });
         }
         Ok(())
     }

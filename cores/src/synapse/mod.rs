@@ -13,7 +13,7 @@ pub use crossbar::{Crossbar, CrossbarRow};
 pub use delay::AccumulatorRing;
 pub use dense::{DenseRow, DenseRows};
 pub use sparse::{SparseRows, SparseRowsBuilder};
-pub use weight_format::{Truncation, SignMode, WeightFormat};
+pub use weight_format::{SignMode, Truncation, WeightFormat};
 pub use wide::{WideRows, WideRowsBuilder};
 
 use crate::{AxonId, NeuronId};

@@ -30,7 +30,9 @@ pub enum SignMode {
 impl SignMode {
     /// The mode that Lava numbers 1, 2, 3.
     pub fn from_number(number: i64) -> Option<Self> {
-        [SignMode::Mixed, SignMode::Excitatory, SignMode::Inhibitory].get(usize::try_from(number - 1).ok()?).copied()
+        [SignMode::Mixed, SignMode::Excitatory, SignMode::Inhibitory]
+            .get(usize::try_from(number - 1).ok()?)
+            .copied()
     }
 
     /// Lowest and highest weight.
@@ -82,7 +84,11 @@ impl WeightFormat {
         match self.truncation {
             Truncation::Lava => {
                 let held = weight.clamp(least, most);
-                if self.sign_mode == SignMode::Inhibitory { -((-held >> bits) << bits) } else { (held >> bits) << bits }
+                if self.sign_mode == SignMode::Inhibitory {
+                    -((-held >> bits) << bits)
+                } else {
+                    (held >> bits) << bits
+                }
             }
             Truncation::Brian2 => {
                 // brian2-loihi lets inhibitory weights reach -256.

@@ -34,7 +34,11 @@ impl WideRows {
     /// The first broken promise.
     pub(crate) fn validate(&self, targets: usize) -> Result<(), SynapseError> {
         if self.targets as usize != targets {
-            return Err(SynapseError::beyond("the number of targets of the store", self.targets as usize, targets));
+            return Err(SynapseError::beyond(
+                "the number of targets of the store",
+                self.targets as usize,
+                targets,
+            ));
         }
         if self.max_delay > u32::from(DELAY_MOST) {
             return Err(SynapseError::beyond("the longest delay", self.max_delay as usize, DELAY_MOST.into()));

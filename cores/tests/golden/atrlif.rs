@@ -30,7 +30,8 @@ pub(super) fn run(case: Value) -> Outcome {
     let weights = rows(&case.weights, case.m, |w| format.mantissa(w) as i16);
     let dense = weights.iter().map(|weights| DenseRow { weights, delays: &[], group: 0 });
     let store = DenseRows::new(case.n as u32, &[0], dense).map_err(|e| e.to_string())?;
-    let given = case.deltas_over_4096.iter().chain(&case.params).map(|(name, &value)| (name.as_str(), value.into()));
+    let given =
+        case.deltas_over_4096.iter().chain(&case.params).map(|(name, &value)| (name.as_str(), value.into()));
     let parameters = Parameters::new(ModelKind::AtrLif, case.n, given).map_err(|e| format!("{e:?}"))?;
     let config = CoreConfig::new(parameters, Arc::new(Synapses::Dense(store)));
     let mut core = Core::new(&config).map_err(|e| e.to_string())?;

@@ -42,7 +42,8 @@ pub(super) fn rows<T: Copy, R>(matrix: &[Vec<T>], sources: usize, convert: impl 
 pub(super) fn run(case: Value) -> Outcome {
     let case: Case = serde_json::from_value(case).map_err(|e| e.to_string())?;
     let sign_mode = SignMode::from_number(case.sign_mode).ok_or("an unknown sign mode")?;
-    let format = |bits, exponent, sign_mode| WeightFormat { bits, exponent, sign_mode, truncation: Truncation::Lava };
+    let format =
+        |bits, exponent, sign_mode| WeightFormat { bits, exponent, sign_mode, truncation: Truncation::Lava };
     let input = format(case.num_weight_bits, case.weight_exp, sign_mode);
     let weights = rows(&case.weights, case.m, |w| input.mantissa(w) as i16);
     let delays = case.delays.as_ref().map(|delays| rows(delays, case.m, |d| d));

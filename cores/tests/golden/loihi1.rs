@@ -80,7 +80,8 @@ fn build(case: &Case) -> (Vec<Core>, FanOut) {
             ],
         );
         let parameters = parameters.expect("a recorded case is valid");
-        Core::new(&CoreConfig::new(parameters, Arc::new(store(block.n, rows)))).expect("a recorded case is valid")
+        Core::new(&CoreConfig::new(parameters, Arc::new(store(block.n, rows))))
+            .expect("a recorded case is valid")
     });
     (cores.collect(), fan_out)
 }

@@ -84,11 +84,13 @@ fn golden_cases_of_every_chip() {
     let (mut cases, mut failed, mut forms) = (0, 0, std::collections::BTreeSet::new());
     for file in files() {
         let text = std::fs::read_to_string(&file).expect("a readable file");
-        let list: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let list: Vec<Value> =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         for (i, case) in list.into_iter().enumerate() {
             cases += 1;
             let label = ["kind", "rule_name", "type", "model"].iter().find_map(|key| case.get(key)?.as_str());
-            let label = format!("{} seed {}", label.unwrap_or("case"), case.get("seed").unwrap_or(&Value::Null));
+            let label =
+                format!("{} seed {}", label.unwrap_or("case"), case.get("seed").unwrap_or(&Value::Null));
             let outcome = match harness(&case) {
                 Some((form, run)) => {
                     forms.insert(form);

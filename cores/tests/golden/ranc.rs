@@ -62,9 +62,11 @@ struct Neuron {
 
 fn build(core: &RancCore, lower_test: i64) -> Result<Core, String> {
     let n = core.neurons.len();
-    let rows = core.axons.iter().enumerate().map(|(axon, &kind)| {
-        (kind, 0, core.connections.iter().map(|neuron| neuron[axon] != 0).collect())
-    });
+    let rows = core
+        .axons
+        .iter()
+        .enumerate()
+        .map(|(axon, &kind)| (kind, 0, core.connections.iter().map(|neuron| neuron[axon] != 0).collect()));
     let crossbar = Crossbar::typed(n as u32, rows).map_err(|e| e.to_string())?;
     let column = |read: &dyn Fn(&Neuron) -> i64| Column::Each(core.neurons.iter().map(read).collect());
     let given = [

@@ -7,6 +7,7 @@ mod read;
 
 pub(crate) use read::read_citation;
 
+use super::neurons::{Analog, OverflowProfile, is_model};
 use crate::error::{Error, ErrorKind, Problem, all_well, nearest};
 use serde::{Deserialize, Serialize};
 use spikemesh_router::{Coord, Direction, LinkClass, LocalClass, MeshSpec, Topology};
@@ -65,6 +66,10 @@ pub struct CoreLimits {
     pub group_synapses: u32,
     /// Bits of a synapse: weight, target and delay.
     pub synapse_bits: u32,
+    /// Targets (axons on cores) that a neuron's spikes can reach; `None` is as many as output axons allow.
+    pub neuron_axons: Option<u32>,
+    /// Synapses that can come into a neuron; `None` is as many as memory allows.
+    pub neuron_fan_in: Option<u32>,
 }
 
 impl CoreLimits {
@@ -97,6 +102,8 @@ pub struct Registers {
     pub bias_exponent: u8,
     /// Longest delay of a synapse in ticks.
     pub delay: u8,
+    /// Shortest and longest whole-number weight of networks given in registers; `None` is what the store holds.
+    pub raw_weight: Option<(i32, i32)>,
     /// Whether a neuron may subtract its threshold on a spike; every chip can reset to zero.
     pub can_subtract: bool,
 }
@@ -209,6 +216,14 @@ pub struct ChipSpec {
     pub timing: CoreTiming,
     /// Links that are dead from the start.
     pub dead_links: Vec<DeadLink>,
+    /// Neuron models its cores run, by name; empty if any.
+    pub models: Vec<String>,
+    /// Arithmetic of linear neurons.
+    pub overflow: OverflowProfile,
+    /// Whether a spike from outside acts in its own tick; otherwise in the next, as spikes of neurons do.
+    pub inputs_at_once: bool,
+    /// Mismatch and noise.
+    pub analog: Analog,
     /// Name of the price table.
     pub prices: String,
     /// Source of each constant, by key.
@@ -291,6 +306,10 @@ impl ChipSpec {
                 "ticks of fixed length (sync = \"fixed-tick\") are not built yet",
                 "use sync = \"barrier\"",
             ));
+        }
+        for model in self.models.iter().filter(|name| !is_model(name)) {
+            let what = format!("there is no neuron model `{model}`");
+            problems.push(Problem::new(format!("chip {}", self.name), what, "see `spikemesh models`"));
         }
         if spikemesh_router::by_name(&self.routing).is_none() {
             let what = format!("there is no routing strategy `{}`", self.routing);
@@ -393,6 +412,10 @@ impl ChipSpec {
         }
         if registers.bias_exponent > 7 || registers.bias_mantissa > (1 << 23) >> registers.bias_exponent {
             found.push("registers: the largest bias is beyond the current's 2^23".into());
+        }
+        found.extend(self.analog.inconsistency());
+        if registers.delay > 63 {
+            found.push("registers: the longest delay is 63 at the most".into());
         }
         if self.cores() > MOST_CORES {
             found.push(format!("{} cores; the most is {MOST_CORES}", self.cores()));

@@ -4,6 +4,7 @@ use super::{
     BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, LONGEST_PS, MOST_CORES,
     MOST_FLITS, PortPlace, Registers, SyncPolicy,
 };
+use crate::chip::neurons::{Analog, OverflowProfile};
 use crate::error::{Error, Problem, all_well};
 use crate::toml_reader::{Document, Table};
 use spikemesh_router::{Coord, Direction, LinkClass, LocalClass};
@@ -85,6 +86,13 @@ impl ChipSpec {
                 _ => self.dead_links.push(link),
             }
         }
+        if let Some(overflow) = table.choice("overflow", &OverflowProfile::ALL) {
+            self.overflow = overflow;
+        }
+        let analog = table.table("analog");
+        if analog.is_present() {
+            self.analog = Analog::read(&analog);
+        }
         if let Some(prices) = table.text("prices") {
             self.prices = prices;
         }
@@ -105,6 +113,9 @@ fn read_routing(table: &Table<'_>) -> Option<String> {
     let names: Vec<_> = spikemesh_router::strategies().iter().map(|s| (s.name, s.name)).collect();
     table.choice("routing", &names).map(str::to_owned)
 }
+
+/// When spikes from outside act, by name.
+const INPUTS: [(&str, bool); 2] = [("next-tick", false), ("same-tick", true)];
 
 fn read_sync(table: &Table<'_>) -> Option<SyncPolicy> {
     let fixed = table.choice("sync", &[("barrier", false), ("fixed-tick", true)])?;
@@ -178,6 +189,8 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         header_bits: whole(&limits, "header_bits", 0, 4096) as u32,
         group_synapses: whole(&limits, "group_synapses", 1, 1 << 20) as u32,
         synapse_bits: whole(&limits, "synapse_bits", 1, 256) as u32,
+        neuron_axons: limits.has("neuron_axons").then(|| whole(&limits, "neuron_axons", 1, 1 << 31) as u32),
+        neuron_fan_in: limits.has("neuron_fan_in").then(|| whole(&limits, "neuron_fan_in", 1, 1 << 31) as u32),
     };
     let registers = Registers {
         weight_mantissa: whole(&registers, "weight_mantissa", 1, 255) as u16,
@@ -188,7 +201,10 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         threshold_shift: whole(&registers, "threshold_shift", 0, 8) as u8,
         bias_mantissa: whole(&registers, "bias_mantissa", 0, 1 << 22) as u32,
         bias_exponent: whole(&registers, "bias_exponent", 0, 7) as u8,
-        delay: whole(&registers, "delay", 0, 62) as u8,
+        delay: whole(&registers, "delay", 0, 63) as u8,
+        raw_weight: registers
+            .whole_pair("raw_weight", i32::MIN.into(), i32::MAX.into())
+            .map(|(least, most)| (least as i32, most as i32)),
         can_subtract: registers.flag("can_subtract").unwrap_or(false),
     };
     let timing = CoreTiming {
@@ -208,6 +224,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         }
     });
     let barrier = barrier.collect();
+    let neurons = root.table("neurons");
     let network = root.table("packets");
     ChipSpec {
         name: root.required_text("name", "a name"),
@@ -235,6 +252,10 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         core,
         registers,
         timing,
+        models: neurons.texts("models").unwrap_or_default(),
+        overflow: neurons.choice("overflow", &OverflowProfile::ALL).unwrap_or(OverflowProfile::Loihi1),
+        inputs_at_once: sync.choice("inputs", &INPUTS).unwrap_or(false),
+        analog: Analog::read(&root.table("analog")),
         dead_links: Vec::new(),
         prices: root.required_text("prices", "the name of a price table"),
         citations: BTreeMap::new(),

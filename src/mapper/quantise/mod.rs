@@ -14,11 +14,13 @@
 
 mod scale;
 
-use crate::chip::{ChipSpec, Registers};
+use super::mismatch::Mismatch;
+use crate::chip::{ChipSpec, OverflowProfile, Registers};
 use crate::error::{Error, ErrorKind, Problem, all_well};
 use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, discretise};
 use scale::{Demand, MEMBRANE_MOST};
 use serde::Serialize;
+use spikemesh_cores::ModelKind;
 
 /// A threshold no membrane exceeds: v is clipped to it.
 const NEVER: i32 = MEMBRANE_MOST;
@@ -117,7 +119,22 @@ pub struct Quantised {
 pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), Error> {
     let mut problems = Vec::new();
     let conventions = network.conventions();
-    if conventions.reset == Reset::Subtract && !spec.registers.can_subtract {
+    let linear = network.populations().iter().any(|p| p.parameters().is_some());
+    if linear {
+        problems.extend(refused_model(spec, spec.overflow.model(), "the network", "choose another `overflow`"));
+        if conventions.reset == Reset::Subtract && spec.overflow != OverflowProfile::Loihi1 {
+            let what = format!(
+                "the profile `{}` resets to zero; the network wants its threshold subtracted",
+                spec.overflow.name()
+            );
+            problems.push(Problem::new(
+                "conventions.reset",
+                what,
+                "choose reset = \"zero\", or overflow = \"loihi1\"",
+            ));
+        }
+    }
+    if linear && conventions.reset == Reset::Subtract && !spec.registers.can_subtract {
         problems.push(Problem::new(
             format!("conventions.reset, chip {}", spec.name),
             "the chip's neurons reset to zero; the network wants its threshold subtracted",
@@ -125,15 +142,14 @@ pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), 
         ));
     }
     for projection in network.projections() {
-        if projection.delay > spec.registers.delay {
-            let what = format!(
-                "a delay of {} ticks; the chip's longest is {}",
-                projection.delay, spec.registers.delay
-            );
+        let delay = projection.native.delays.iter().copied().fold(projection.delay, u8::max);
+        if delay > spec.registers.delay {
+            let what = format!("a delay of {delay} ticks; the chip's longest is {}", spec.registers.delay);
             problems.push(Problem::new(format!("projection `{}`", projection.name), what, "use a longer dt"));
         }
     }
     problems.extend(mixed_readout(network));
+    problems.extend(native_limits(network, spec));
     for (id, population) in network.ids().zip(network.populations()) {
         let Some(parameters) = population.parameters() else { continue };
         let neurons = network.neurons_of(id).count();
@@ -156,6 +172,48 @@ pub(super) fn check_semantics(network: &Network, spec: &ChipSpec) -> Result<(), 
         }
     }
     all_well(problems)
+}
+
+/// A model that the chip's cores do not run.
+fn refused_model(spec: &ChipSpec, model: ModelKind, place: &str, hint: &str) -> Option<Problem> {
+    let name = model.info().name;
+    if spec.models.is_empty() || spec.models.iter().any(|known| known == name) {
+        return None;
+    }
+    let what = format!("the cores of chip {} run {}; wanted `{name}`", spec.name, spec.models.join(", "));
+    Some(Problem::new(place, what, hint))
+}
+
+/// What populations given in registers ask for beyond the chip: models, weights, sources a neuron has.
+fn native_limits(network: &Network, spec: &ChipSpec) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (id, population) in network.ids().zip(network.populations()) {
+        let Some(registers) = population.registers() else { continue };
+        let place = format!("population `{}`", population.name);
+        let hint = "choose a chip with that model (`spikemesh preset list`), or one whose cores run any";
+        problems.extend(refused_model(spec, registers.model(), &place, hint));
+        let incoming: Vec<_> = network.projections().iter().filter(|p| p.target == id).collect();
+        if let Some((least, most)) = spec.registers.raw_weight {
+            for projection in &incoming {
+                let mut worst = 0.0f32;
+                for target in 0..population.size {
+                    projection.weights.for_each_source(target, |_, weight| {
+                        let beyond = weight < least as f32 || weight > most as f32;
+                        worst = if beyond && weight.abs() > worst.abs() { weight } else { worst };
+                    });
+                }
+                if worst != 0.0 {
+                    let what = format!("limit `raw_weight`: {least} to {most}, found {worst}");
+                    let hint = format!(
+                        "scale weights by {:.3}",
+                        f64::from(if worst < 0.0 { least } else { most }) / f64::from(worst)
+                    );
+                    problems.push(Problem::new(format!("projection `{}`", projection.name), what, hint));
+                }
+            }
+        }
+    }
+    problems
 }
 
 /// Read-outs are compared with each other, so they must be of one kind and, if probed, of one scale.
@@ -195,6 +253,9 @@ impl Quantised {
     /// A population whose weights and threshold no scale brings into the registers together.
     pub fn new(network: &Network, spec: &ChipSpec) -> Result<Self, Error> {
         let registers = &spec.registers;
+        if spec.overflow == OverflowProfile::Lava {
+            check_lava(registers)?;
+        }
         let none = ProjectionCode { shift: 0, step: 1, most: registers.weight_mantissa };
         let mut quantised = Self {
             populations: vec![PopulationCode::default(); network.populations().len()],
@@ -204,11 +265,16 @@ impl Quantised {
         let mut problems = Vec::new();
         for id in network.ids() {
             let population = network.population(id);
+            // Inputs have no registers, and registers that are given need no rounding.
+            if population.registers().is_some() && spec.analog.weight_percent > 0.0 {
+                let factors = network.neurons_of(id).map(|n| Mismatch::of(&spec.analog, n.0).weight);
+                quantised.populations[id.0 as usize].factor = factors.collect();
+            }
             let Some(parameters) = population.parameters() else { continue };
             let neurons: Vec<_> = (0..population.size as usize)
                 .map(|i| discretise(parameters, i, network.conventions()))
                 .collect();
-            match quantised.population(network, id, &neurons, registers) {
+            match quantised.population(network, id, &neurons, spec) {
                 Ok(loss) => quantised.losses.push(loss),
                 Err(problem) => problems.push(problem),
             }
@@ -221,8 +287,9 @@ impl Quantised {
         network: &Network,
         id: PopulationId,
         neurons: &[DiscreteNeuron],
-        registers: &Registers,
+        spec: &ChipSpec,
     ) -> Result<PopulationLoss, Problem> {
+        let registers = &spec.registers;
         let population = network.population(id);
         let incoming: Vec<usize> =
             (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
@@ -275,7 +342,8 @@ impl Quantised {
             notes: scales.notes,
             ..PopulationLoss::default()
         };
-        self.populations[id.0 as usize] = code(neurons, &scales.units, registers, &mut loss);
+        let mismatch: Vec<Mismatch> = network.neurons_of(id).map(|n| Mismatch::of(&spec.analog, n.0)).collect();
+        self.populations[id.0 as usize] = code(neurons, &scales.units, registers, &mismatch, &mut loss);
         self.measure(network, id, &incoming, &mut loss);
         Ok(loss)
     }
@@ -317,6 +385,27 @@ impl Quantised {
         }
     }
 
+    /// The weight that the chip's store holds for a synapse, effective: rounded for neurons in real units, as it is for those
+    /// in registers, with the neuron's mismatch.
+    pub fn chip_weight(
+        &self,
+        network: &Network,
+        spec: &ChipSpec,
+        projection: usize,
+        population: PopulationId,
+        target: usize,
+        weight: f32,
+    ) -> i32 {
+        if network.population(population).registers().is_none() {
+            // Lava's neuron shifts what arrives by 6 itself.
+            let built_in = if spec.overflow == OverflowProfile::Lava { 6 } else { 0 };
+            let mantissa = i32::from(self.mantissa(projection, population, target, weight));
+            return mantissa << (self.projections[projection].shift - built_in);
+        }
+        let factor = self.populations[population.0 as usize].factor.get(target).copied().unwrap_or(1.0);
+        if factor == 1.0 { weight as i32 } else { (f64::from(weight) * factor).round() as i32 }
+    }
+
     /// The mantissa of a real weight onto a target of the projection; its shift is the projection's.
     pub fn mantissa(&self, projection: usize, population: PopulationId, target: usize, weight: f32) -> i16 {
         let ProjectionCode { shift, step, most } = self.projections[projection];
@@ -327,26 +416,40 @@ impl Quantised {
     }
 }
 
+/// Lava's neuron shifts inputs and thresholds by 6 itself, so the chip's registers must be such that nothing lies below.
+fn check_lava(registers: &Registers) -> Result<(), Error> {
+    if registers.weight_shift_least >= 6 && registers.threshold_shift >= 6 {
+        return Ok(());
+    }
+    let what = format!(
+        "the profile `lava` needs weights and thresholds shifted by at least 6; the chip's are by {} and {}",
+        registers.weight_shift_least, registers.threshold_shift
+    );
+    Err(Error::one(ErrorKind::Invalid, "registers", what, "use it with loihi1-davies2018 or loihi2-like"))
+}
+
 /// Registers of every neuron, and the largest errors they make.
 fn code(
     neurons: &[DiscreteNeuron],
     scales: &[f64],
     registers: &Registers,
+    mismatch: &[Mismatch],
     loss: &mut PopulationLoss,
 ) -> PopulationCode {
     let mut code = PopulationCode { scale: scales.to_vec(), ..PopulationCode::default() };
-    for (neuron, &scale) in neurons.iter().zip(scales) {
-        let decay_v = (4096.0 * (1.0 - neuron.keep_v)).round().clamp(0.0, 4095.0);
+    for ((neuron, &scale), mismatch) in neurons.iter().zip(scales).zip(mismatch) {
+        let lost = |keep: f64| (1.0 - keep) * mismatch.decay;
+        let decay_v = (4096.0 * lost(neuron.keep_v)).round().clamp(0.0, 4095.0);
         // The current's register is one less than its effect.
-        let decay_u = ((4096.0 * (1.0 - neuron.keep_u)).round() - 1.0).clamp(0.0, 4095.0);
+        let decay_u = ((4096.0 * lost(neuron.keep_u)).round() - 1.0).clamp(0.0, 4095.0);
         let tau_error =
             |wanted: f64, got: f64| if wanted > 0.0 { ((got - wanted) / wanted).abs() } else { 0.0 };
-        loss.tau_mem_error = loss.tau_mem_error.max(tau_error(1.0 - neuron.keep_v, decay_v / 4096.0));
-        loss.tau_syn_error = loss.tau_syn_error.max(tau_error(1.0 - neuron.keep_u, (decay_u + 1.0) / 4096.0));
+        loss.tau_mem_error = loss.tau_mem_error.max(tau_error(lost(neuron.keep_v), decay_v / 4096.0));
+        loss.tau_syn_error = loss.tau_syn_error.max(tau_error(lost(neuron.keep_u), (decay_u + 1.0) / 4096.0));
         let threshold = match neuron.threshold {
             None => NEVER,
             Some(real) => {
-                let exact = real * scale;
+                let exact = real * scale * mismatch.threshold;
                 let mantissa = (exact / f64::from(1u32 << registers.threshold_shift)).floor();
                 let most = f64::from(registers.threshold_mantissa);
                 let threshold = (mantissa.clamp(0.0, most) as i32) << registers.threshold_shift;
@@ -369,7 +472,7 @@ fn code(
         code.bias.push(rounded);
         code.initial_u.push(if neuron.keep_u > 0.0 { -rounded } else { 0 });
         code.rest.push((neuron.rest * scale).round() as i64);
-        code.factor.push(scale * neuron.gain_u * neuron.gain_v);
+        code.factor.push(scale * neuron.gain_u * neuron.gain_v * mismatch.weight);
     }
     code
 }

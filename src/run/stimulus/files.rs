@@ -1,6 +1,7 @@
 //! Arrays and spike trains from CSV, NPZ and IDX files.
 
-use crate::error::{Error, ErrorKind, Problem, all_well};
+use crate::error::{Error, Problem, all_well};
+use crate::npz::{Array, fault, read_npz};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -9,69 +10,6 @@ use std::path::Path;
 const MOST_FAULTS: usize = 20;
 /// Samples of one file; more is surely a mistake in it.
 const MOST_SAMPLES: u64 = 1 << 24;
-/// Elements of an array, 2 GiB of memory.
-const MOST_ELEMENTS: u64 = 1 << 28;
-
-/// Whole numbers in row-major order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Array {
-    pub(super) shape: Vec<usize>,
-    pub(super) values: Vec<i64>,
-}
-
-fn fault(path: &Path, what: impl Into<String>, hint: &str) -> Error {
-    Error::one(ErrorKind::Invalid, path.display().to_string(), what, hint)
-}
-
-/// The named arrays of an NPZ file; absent ones are left out.
-pub(super) fn read_npz(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Array>, Error> {
-    let file = std::fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
-    let hint = "write the file with numpy.savez; whole numbers only";
-    let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(file))
-        .map_err(|e| fault(path, format!("not an NPZ file: {e}"), hint))?;
-    let mut arrays = BTreeMap::new();
-    for &name in names {
-        let broken = |e: std::io::Error| fault(path, format!("array `{name}` cannot be read: {e}"), hint);
-        if let Some(npy) = archive.by_name(name).map_err(broken)? {
-            let array = read_npy(npy).map_err(broken)?;
-            arrays.insert(name.to_owned(), array);
-        }
-    }
-    Ok(arrays)
-}
-
-fn read_npy<R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Array> {
-    use npyz::{DType, Order, TypeChar};
-    let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();
-    let elements = npy.shape().iter().try_fold(1u64, |product, d| product.checked_mul(*d));
-    let invalid = |what: String| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
-    if elements.is_none_or(|n| n > MOST_ELEMENTS) {
-        return Err(invalid(format!("its shape is {shape:?}; at most {MOST_ELEMENTS} elements are read")));
-    }
-    let DType::Plain(kind) = npy.dtype() else { return Err(invalid("it is a structured array".into())) };
-    if npy.order() == Order::Fortran && shape.len() > 1 {
-        return Err(invalid("it is in Fortran order".into()));
-    }
-    fn read<T: npyz::Deserialize + Into<i64>, R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Vec<i64>> {
-        Ok(npy.into_vec::<T>()?.into_iter().map(Into::into).collect())
-    }
-    let values = match (kind.type_char(), kind.num_bytes()) {
-        (TypeChar::Bool, _) => npy.into_vec::<bool>()?.into_iter().map(i64::from).collect(),
-        (TypeChar::Uint, Some(1)) => read::<u8, R>(npy)?,
-        (TypeChar::Uint, Some(2)) => read::<u16, R>(npy)?,
-        (TypeChar::Uint, Some(4)) => read::<u32, R>(npy)?,
-        (TypeChar::Uint, Some(8)) => {
-            let values = npy.into_vec::<u64>()?.into_iter().map(i64::try_from);
-            values.collect::<Result<_, _>>().map_err(|_| invalid("a value is beyond 2^63".into()))?
-        }
-        (TypeChar::Int, Some(1)) => read::<i8, R>(npy)?,
-        (TypeChar::Int, Some(2)) => read::<i16, R>(npy)?,
-        (TypeChar::Int, Some(4)) => read::<i32, R>(npy)?,
-        (TypeChar::Int, Some(8)) => read::<i64, R>(npy)?,
-        _ => return Err(invalid(format!("its type is {}; wanted whole numbers", kind))),
-    };
-    Ok(Array { shape, values })
-}
 
 /// An IDX file of bytes, gzipped or not.
 pub(super) fn read_idx(path: &Path) -> Result<Array, Error> {

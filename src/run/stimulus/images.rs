@@ -1,8 +1,9 @@
 //! Images as spikes: rate and latency codes over pixels in row-major order.
 
 use super::SampleSelection;
-use super::files::{read_idx, read_npz};
+use super::files::read_idx;
 use crate::error::{Error, ErrorKind};
+use crate::npz::read_npz;
 use std::ops::Range;
 use std::path::Path;
 
