@@ -1,7 +1,7 @@
 //! A core: neurons, synapses, the ring between them, and counters.
 
 use crate::neuron::{CubaLif, CubaLifParameters, NeuronModel, ParameterError, Spike};
-use crate::synapse::{AccumulatorRing, Crossbar, SparseRows, SynapseError, SynapseStore};
+use crate::synapse::{AccumulatorRing, Crossbar, SharedRows, SparseRows, SynapseError, SynapseStore};
 use crate::{AxonId, CoreCounters, NeuronId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub enum Synapses {
     Sparse(SparseRows),
     /// A binary crossbar.
     Crossbar(Crossbar),
+    /// Rows addressed by (axon -> row and offset), for kernels that many axons share.
+    Shared(SharedRows),
 }
 
 impl Synapses {
@@ -28,6 +30,7 @@ impl Synapses {
         match self {
             Synapses::Sparse(rows) => rows,
             Synapses::Crossbar(crossbar) => crossbar,
+            Synapses::Shared(rows) => rows,
         }
     }
 
@@ -39,6 +42,7 @@ impl Synapses {
         match self {
             Synapses::Sparse(rows) => rows.validate(neurons),
             Synapses::Crossbar(crossbar) => crossbar.validate(neurons),
+            Synapses::Shared(rows) => rows.validate(neurons),
         }
     }
 }
@@ -105,6 +109,7 @@ impl Core {
         let read = match &*self.synapses {
             Synapses::Sparse(rows) => rows.deliver(axon, payload, delay_slot, &mut self.ring),
             Synapses::Crossbar(crossbar) => crossbar.deliver(axon, payload, delay_slot, &mut self.ring),
+            Synapses::Shared(rows) => rows.deliver(axon, payload, delay_slot, &mut self.ring),
         };
         self.counters.axon_events += 1;
         self.counters.synaptic_operations += read;

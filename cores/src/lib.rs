@@ -20,7 +20,8 @@ pub use crate::core::{Core, CoreError, ModelParameters, Synapses};
 pub use counters::CoreCounters;
 pub use neuron::{CubaLif, CubaLifParameters, NeuronModel, ParameterError, Spike};
 pub use synapse::{
-    AccumulatorRing, Crossbar, SparseRows, SparseRowsBuilder, Synapse, SynapseError, SynapseStore,
+    AccumulatorRing, Crossbar, SharedRows, SharedRowsBuilder, SparseRows, SparseRowsBuilder, Synapse,
+    SynapseError, SynapseStore,
 };
 
 use serde::{Deserialize, Serialize};

@@ -2,10 +2,12 @@
 
 mod crossbar;
 mod delay;
+mod shared;
 mod sparse;
 
 pub use crossbar::Crossbar;
 pub use delay::AccumulatorRing;
+pub use shared::{SharedRows, SharedRowsBuilder};
 pub use sparse::{SparseRows, SparseRowsBuilder};
 
 use crate::{AxonId, NeuronId};
@@ -70,6 +72,8 @@ pub trait SynapseStore {
     fn axon_count(&self) -> usize;
     /// Number of synapses.
     fn synapse_count(&self) -> u64;
+    /// Bytes the rows take in the emulator (a chip's own memory is counted by the mapper).
+    fn memory_bytes(&self) -> u64;
     /// Longest delay of any synapse, in ticks.
     fn max_delay(&self) -> u32;
     /// Adds the axon's row times `payload`, each synapse `delay_slot` ticks later; returns synapses read.

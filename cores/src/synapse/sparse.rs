@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 const MANTISSA_BITS: u32 = 9;
 const TARGET_BITS: u32 = 17;
-const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
-const DELAY_MOST: u8 = 62;
-const SHIFT_MOST: u8 = 22;
+pub(super) const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
+pub(super) const DELAY_MOST: u8 = 63;
+pub(super) const SHIFT_MOST: u8 = 22;
 
 /// Rows of 9-bit mantissas with a shift for each row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,38 @@ impl SparseRows {
     }
 }
 
-fn unpack(word: u32, shift: u8) -> Synapse {
+/// The word of a synapse; `target` may be relative to a base, as in [`super::SharedRows`].
+///
+/// # Errors
+/// A mantissa or delay that the word does not hold.
+pub(super) fn pack(target: u32, mantissa: i16, delay: u8) -> Result<u32, SynapseError> {
+    let range = |what, value: i64, least, most| SynapseError::Range { what, value, least, most };
+    if !(-256..=255).contains(&mantissa) {
+        return Err(range("a mantissa", i64::from(mantissa), -256, 255));
+    }
+    if delay > DELAY_MOST {
+        return Err(range("a delay", i64::from(delay), 0, i64::from(DELAY_MOST)));
+    }
+    Ok((mantissa as u32 & ((1 << MANTISSA_BITS) - 1))
+        | (target << MANTISSA_BITS)
+        | (u32::from(delay) << (MANTISSA_BITS + TARGET_BITS)))
+}
+
+/// The shift that represents all weights of a row exactly.
+///
+/// # Errors
+/// There is none.
+pub(super) fn exact_shift(synapses: &[Synapse]) -> Result<u8, SynapseError> {
+    let common = synapses.iter().fold(0, |bits, s| bits | s.weight);
+    let shift = if common == 0 { 0 } else { common.trailing_zeros().min(u32::from(SHIFT_MOST)) };
+    if synapses.iter().any(|s| !(-256..=255).contains(&(s.weight >> shift))) {
+        return Err(SynapseError::NoShift);
+    }
+    Ok(shift as u8)
+}
+
+#[inline]
+pub(super) fn unpack(word: u32, shift: u8) -> Synapse {
     let mantissa = ((word << (32 - MANTISSA_BITS)) as i32) >> (32 - MANTISSA_BITS);
     Synapse {
         target: NeuronId((word >> MANTISSA_BITS) & (TARGET_LIMIT - 1)),
@@ -105,7 +136,7 @@ fn unpack(word: u32, shift: u8) -> Synapse {
 }
 
 impl SparseRowsBuilder {
-    /// Adds a row of (target, mantissa -256..=255, delay 0..=62) with a shift 0..=22; returns its axon.
+    /// Adds a row of (target, mantissa -256..=255, delay 0..=63) with a shift 0..=22; returns its axon.
     ///
     /// # Errors
     /// The first synapse that does not fit; the row is then not added.
@@ -118,31 +149,24 @@ impl SparseRowsBuilder {
         if rows.neurons > TARGET_LIMIT {
             return Err(SynapseError::Neurons { neurons: rows.neurons, limit: TARGET_LIMIT });
         }
-        let range = |what, value: i64, least, most| SynapseError::Range { what, value, least, most };
         if shift > SHIFT_MOST {
-            return Err(range("a row's shift", i64::from(shift), 0, i64::from(SHIFT_MOST)));
+            return Err(SynapseError::beyond("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
         }
         let start = rows.words.len();
         for (target, mantissa, delay) in synapses {
-            let error = if target.0 >= rows.neurons {
-                Some(SynapseError::Target { target: target.0, neurons: rows.neurons })
-            } else if !(-256..=255).contains(&mantissa) {
-                Some(range("a mantissa", i64::from(mantissa), -256, 255))
-            } else if delay > DELAY_MOST {
-                Some(range("a delay", i64::from(delay), 0, i64::from(DELAY_MOST)))
+            let word = if target.0 < rows.neurons {
+                pack(target.0, mantissa, delay)
             } else {
-                None
+                Err(SynapseError::Target { target: target.0, neurons: rows.neurons })
             };
-            if let Some(error) = error {
-                rows.words.truncate(start);
-                return Err(error);
+            match word {
+                Ok(word) => rows.words.push(word),
+                Err(error) => {
+                    rows.words.truncate(start);
+                    return Err(error);
+                }
             }
             rows.max_delay = rows.max_delay.max(u32::from(delay));
-            rows.words.push(
-                (mantissa as u32 & ((1 << MANTISSA_BITS) - 1))
-                    | (target.0 << MANTISSA_BITS)
-                    | (u32::from(delay) << (MANTISSA_BITS + TARGET_BITS)),
-            );
         }
         rows.shifts.push(shift);
         rows.offsets.push(rows.words.len() as u32);
@@ -154,12 +178,8 @@ impl SparseRowsBuilder {
     /// # Errors
     /// [`SynapseError::NoShift`] if there is none, else as [`SparseRowsBuilder::push_row`].
     pub fn push_effective_row(&mut self, synapses: &[Synapse]) -> Result<AxonId, SynapseError> {
-        let common = synapses.iter().fold(0, |bits, s| bits | s.weight);
-        let shift = if common == 0 { 0 } else { common.trailing_zeros().min(u32::from(SHIFT_MOST)) };
-        if synapses.iter().any(|s| !(-256..=255).contains(&(s.weight >> shift))) {
-            return Err(SynapseError::NoShift);
-        }
-        self.push_row(shift as u8, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
+        let shift = exact_shift(synapses)?;
+        self.push_row(shift, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
     }
 
     /// The finished store.
@@ -199,6 +219,10 @@ impl SynapseStore for SparseRows {
         words.len() as u64
     }
 
+    fn memory_bytes(&self) -> u64 {
+        4 * (self.words.len() + self.offsets.len()) as u64 + self.shifts.len() as u64
+    }
+
     fn row_len(&self, axon: AxonId) -> usize {
         self.words(axon).len()
     }
@@ -219,7 +243,7 @@ mod tests {
         let mut builder = SparseRows::builder(4);
         assert!(builder.push_row(0, [(NeuronId(0), 1, 0), (NeuronId(4), 1, 0)]).is_err());
         assert!(builder.push_row(0, [(NeuronId(0), 256, 0)]).is_err());
-        assert!(builder.push_row(0, [(NeuronId(0), 1, 63)]).is_err());
+        assert!(builder.push_row(0, [(NeuronId(0), 1, 64)]).is_err());
         assert!(builder.push_row(23, []).is_err());
         let weights = [1, 512].map(|weight| Synapse { target: NeuronId(0), weight, delay: 0 });
         assert_eq!(builder.push_effective_row(&weights), Err(SynapseError::NoShift));
@@ -229,21 +253,21 @@ mod tests {
     proptest! {
         #[test]
         fn rows_read_back_and_deliver_what_they_hold(
-            row in prop::collection::vec((0u32..40, -256i16..=255, 0u8..=62), 0..60),
+            row in prop::collection::vec((0u32..40, -256i16..=255, 0u8..=63), 0..60),
             shift in 0u8..=13, payload in -3i32..4, wait in 0usize..3,
         ) {
             let mut builder = SparseRows::builder(40);
-            builder.push_row(0, [(NeuronId(39), 7, 62)]).unwrap();
+            builder.push_row(0, [(NeuronId(39), 7, 63)]).unwrap();
             let axon = builder.push_row(shift, row.iter().map(|&(t, m, d)| (NeuronId(t), m, d))).unwrap();
             let store = builder.build();
             prop_assert!(store.validate(40).is_ok());
             prop_assert!(store.validate(41).is_err());
             let read = store.row(axon);
             prop_assert_eq!(read.len(), store.row_len(axon));
-            let mut ring = AccumulatorRing::new(40, 62 + 2);
+            let mut ring = AccumulatorRing::new(40, 63 + 2);
             prop_assert_eq!(store.deliver(axon, payload, wait as u32, &mut ring), row.len() as u64);
             // A synapse of delay d (and delay slot w) acts d + w ticks after the current one, and at no other.
-            for tick in 0..65usize {
+            for tick in 0..66usize {
                 let mut wanted = [0i32; 40];
                 for (synapse, &(t, m, d)) in read.iter().zip(&row) {
                     prop_assert_eq!(*synapse, Synapse { target: NeuronId(t), weight: i32::from(m) << shift, delay: d });
