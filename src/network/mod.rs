@@ -5,6 +5,7 @@
 //! and reports use that number, so nothing depends on where a neuron is placed.
 
 mod builder;
+mod convolution;
 mod discrete;
 pub mod import;
 mod oracle;
@@ -12,6 +13,7 @@ mod random;
 mod weights;
 
 pub use builder::NetworkBuilder;
+pub use convolution::ConvolutionShape;
 pub use discrete::{DiscreteNeuron, discretise};
 pub use oracle::{Oracle, OracleResult, OracleSample};
 pub use random::{RandomNetwork, random_network};
