@@ -49,6 +49,9 @@ impl ChipSpec {
         if let Some(fan_out) = table.choice("fan_out", &fan_outs()) {
             self.fan_out = fan_out;
         }
+        if let Some(shared) = table.flag("shared_kernels") {
+            self.core.shared_kernels = shared;
+        }
         if let Some(name) = read_routing(table) {
             self.routing = name;
         }
@@ -178,6 +181,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         header_bits: whole(&limits, "header_bits", 0, 4096) as u32,
         group_synapses: whole(&limits, "group_synapses", 1, 1 << 20) as u32,
         synapse_bits: whole(&limits, "synapse_bits", 1, 256) as u32,
+        shared_kernels: limits.flag("shared_kernels").unwrap_or(false),
     };
     let registers = Registers {
         weight_mantissa: whole(&registers, "weight_mantissa", 1, 255) as u16,
@@ -188,7 +192,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         threshold_shift: whole(&registers, "threshold_shift", 0, 8) as u8,
         bias_mantissa: whole(&registers, "bias_mantissa", 0, 1 << 22) as u32,
         bias_exponent: whole(&registers, "bias_exponent", 0, 7) as u8,
-        delay: whole(&registers, "delay", 0, 62) as u8,
+        delay: whole(&registers, "delay", 0, 63) as u8,
         can_subtract: registers.flag("can_subtract").unwrap_or(false),
     };
     let timing = CoreTiming {
