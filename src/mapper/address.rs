@@ -3,33 +3,44 @@
 //! Axons of a core are numbered by (source's network number, projection), so they do not depend on where the source
 //! sits. A source has one axon for each projection that has a synapse left on the core after rounding.
 
+use super::kernels::KernelWords;
 use super::partition::{CoreUse, Partition};
 use super::quantise::Quantised;
 use crate::chip::{
     ChipImage, ChipSpec, CoreImage, FanOut, FanOutTable, NetworkEntry, PopulationEntry, Readout, Route,
 };
 use crate::error::{Error, ErrorKind};
-use crate::network::{Network, NeuronId as NetworkNeuron, Reset};
-use spikemesh_cores::{AxonId, CubaLifParameters, ModelParameters, NeuronId, SparseRows, Synapses};
+use crate::network::{Network, NeuronId as NetworkNeuron, Reset, Weights};
+use spikemesh_cores::{
+    AxonId, CubaLifParameters, ModelParameters, NeuronId, SharedRows, SparseRows, SynapseError, Synapses,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The image of a partitioned, quantised and placed network; `cores[i]` is the core of part i.
+/// The image of a partitioned, quantised and placed network, and what each of its cores holds; `cores[i]` is the core of
+/// part i.
 pub(super) fn build(
     network: &Network,
     spec: &ChipSpec,
     partition: &Partition,
     quantised: &Quantised,
     cores: &[u32],
-) -> Result<ChipImage, Error> {
+) -> Result<(ChipImage, Vec<CoreUse>), Error> {
     // Entries of the image are ascending by core, so that indices and blocks do not depend on the placer's order.
     let mut order: Vec<usize> = (0..partition.parts.len()).collect();
     order.sort_unstable_by_key(|&part| cores[part]);
     let mut targets: Vec<Vec<(u32, u32)>> = vec![Vec::new(); network.neuron_count() as usize];
     let mut entries = Vec::with_capacity(order.len());
+    let kernels = KernelWords::new(network, &spec.core);
+    let mut words = Vec::with_capacity(order.len());
     for (entry, &part) in order.iter().enumerate() {
         let neurons = &partition.neurons[partition.parts[part].range.clone()];
-        let (synapses, sources) = rows(network, quantised, neurons)?;
+        let (synapses, sources, projections) = rows(network, spec, quantised, neurons)?;
+        // Rows of a shared kernel take no words of their own.
+        let own = projections.iter().enumerate().filter(|(_, p)| !kernels.is_shared(**p as usize));
+        let own =
+            own.map(|(axon, _)| spec.core.row_words(synapses.store().row_len(AxonId(axon as u32)) as u64));
+        words.push(own.sum::<u64>() + kernels.of_neurons(network, neurons));
         for (axon, source) in sources.into_iter().enumerate() {
             targets[source as usize].push((entry as u32, axon as u32));
         }
@@ -37,7 +48,7 @@ pub(super) fn build(
             core: cores[part],
             neurons: neurons.to_vec(),
             model: ModelParameters::CubaLif(parameters(network, quantised, neurons)),
-            synapses: Arc::new(Synapses::Sparse(synapses)),
+            synapses: Arc::new(synapses),
             fan_out: Arc::default(),
         });
     }
@@ -67,7 +78,15 @@ pub(super) fn build(
     for entry in &mut entries {
         entry.fan_out = table(&entry.neurons, entry.core);
     }
-    Ok(ChipImage { spec: spec.clone(), network: summary, routes: router.routes, input_fan_out, cores: entries })
+    let image = ChipImage {
+        spec: spec.clone(),
+        network: summary,
+        routes: router.routes,
+        input_fan_out,
+        cores: entries,
+    };
+    let uses = uses(&image, &words);
+    Ok((image, uses))
 }
 
 /// Numbers routes in order of first use; the map only finds them again.
@@ -99,8 +118,39 @@ impl Router {
     }
 }
 
-/// Synapse rows of a core and the network number of each axon's source.
-fn rows(network: &Network, quantised: &Quantised, neurons: &[u32]) -> Result<(SparseRows, Vec<u32>), Error> {
+/// Collects the rows of a core in the store that suits them.
+enum Rows {
+    Sparse(spikemesh_cores::SparseRowsBuilder),
+    Shared(spikemesh_cores::SharedRowsBuilder),
+}
+
+impl Rows {
+    fn push(
+        &mut self,
+        shift: u8,
+        row: impl IntoIterator<Item = (NeuronId, i16, u8)>,
+    ) -> Result<AxonId, SynapseError> {
+        match self {
+            Rows::Sparse(builder) => builder.push_row(shift, row),
+            Rows::Shared(builder) => builder.push_row(shift, row),
+        }
+    }
+
+    fn build(self) -> Synapses {
+        match self {
+            Rows::Sparse(builder) => Synapses::Sparse(builder.build()),
+            Rows::Shared(builder) => Synapses::Shared(builder.build()),
+        }
+    }
+}
+
+/// Synapses of a core, and the network number of each axon's source and its projection.
+fn rows(
+    network: &Network,
+    spec: &ChipSpec,
+    quantised: &Quantised,
+    neurons: &[u32],
+) -> Result<(Synapses, Vec<u32>, Vec<u32>), Error> {
     // (source, projection, target on the core, mantissa)
     let mut synapses: Vec<(u32, u32, u32, i16)> = Vec::new();
     for (local, &neuron) in neurons.iter().enumerate() {
@@ -118,14 +168,20 @@ fn rows(network: &Network, quantised: &Quantised, neurons: &[u32]) -> Result<(Sp
         }
     }
     synapses.sort_unstable_by_key(|&(source, projection, target, _)| (source, projection, target));
-    let mut builder = SparseRows::builder(neurons.len() as u32);
-    let mut sources = Vec::new();
+    let count = neurons.len() as u32;
+    let is_kernel = |p: u32| matches!(network.projections()[p as usize].weights, Weights::Convolution { .. });
+    let mut builder = if spec.core.shared_kernels && synapses.iter().any(|s| is_kernel(s.1)) {
+        Rows::Shared(SharedRows::builder(count))
+    } else {
+        Rows::Sparse(SparseRows::builder(count))
+    };
+    let (mut sources, mut projections) = (Vec::new(), Vec::new());
     for row in synapses.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let (source, projection, ..) = row[0];
         let delay = network.projections()[projection as usize].delay;
         let shift = quantised.projections[projection as usize].shift;
         let words = row.iter().map(|&(_, _, target, mantissa)| (NeuronId(target), mantissa, delay));
-        builder.push_row(shift, words).map_err(|e| {
+        builder.push(shift, words).map_err(|e| {
             let place = network.projections()[projection as usize].name.clone();
             Error::one(
                 ErrorKind::Bug,
@@ -135,8 +191,9 @@ fn rows(network: &Network, quantised: &Quantised, neurons: &[u32]) -> Result<(Sp
             )
         })?;
         sources.push(source);
+        projections.push(projection);
     }
-    Ok((builder.build(), sources))
+    Ok((builder.build(), sources, projections))
 }
 
 fn parameters(network: &Network, quantised: &Quantised, neurons: &[u32]) -> CubaLifParameters {
@@ -187,17 +244,16 @@ fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
     }
 }
 
-/// What each core of an image holds, counted from the image.
-pub(super) fn uses(image: &ChipImage) -> Vec<CoreUse> {
-    let uses = image.cores.iter().map(|core| {
-        let (store, limits) = (core.synapses.store(), &image.spec.core);
-        let rows = (0..store.axon_count() as u32).map(|axon| store.row_len(AxonId(axon)) as u64);
+/// What each core of an image holds, counted from the image but for the words of synapse memory.
+fn uses(image: &ChipImage, words: &[u64]) -> Vec<CoreUse> {
+    let uses = image.cores.iter().zip(words).map(|(core, &synapse_words)| {
+        let store = core.synapses.store();
         CoreUse {
             core: core.core,
             neurons: core.neurons.len() as u32,
             in_axons: store.axon_count() as u32,
             out_axons: core.fan_out.routes.len() as u64,
-            synapse_words: rows.map(|n| limits.row_words(n)).sum(),
+            synapse_words,
             synapses: store.synapse_count(),
         }
     });

@@ -7,6 +7,7 @@
 //! copied. `verify` shares no code with the passes that build: it walks every synapse of the finished image.
 
 mod address;
+mod kernels;
 mod partition;
 mod place;
 mod quantise;
@@ -93,7 +94,7 @@ pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<M
         let _span = tracing::info_span!("place").entered();
         options.placement.placer().place(partition.parts.len(), spec)
     };
-    let image = {
+    let (image, uses) = {
         let _span = tracing::info_span!("address").entered();
         address::build(network, spec, &partition, &quantised, &cores)?
     };
@@ -101,6 +102,5 @@ pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<M
         let _span = tracing::info_span!("verify").entered();
         verify(network, &quantised, &image)?
     };
-    let uses = address::uses(&image);
     Ok(Mapping { image, losses: quantised.losses, uses, synapses_verified })
 }
