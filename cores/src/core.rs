@@ -4,7 +4,8 @@ use crate::neuron::{Discipline, Draws, Model, Overflow, OverflowKind, Spike, Ste
 use crate::plasticity::{Plastic, PlasticRows, Streams};
 use crate::registers::{ParameterError, Parameters};
 use crate::synapse::{
-    AccumulatorRing, AxonRing, Crossbar, DenseRows, Scheduled, SparseRows, SynapseError, SynapseStore, WideRows,
+    AccumulatorRing, AxonRing, Crossbar, DenseRows, Scheduled, SharedRows, SparseRows, SynapseError,
+    SynapseStore, WideRows,
 };
 use crate::{AxonId, CoreCounters, NeuronId};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub enum Synapses {
     Dense(DenseRows),
     /// Sparse rows of full 32-bit weights.
     Wide(WideRows),
+    /// Rows addressed by (axon -> row and offset), for kernels that many axons share.
+    Shared(SharedRows),
 }
 
 impl Synapses {
@@ -31,6 +34,7 @@ impl Synapses {
             Synapses::Crossbar(crossbar) => crossbar,
             Synapses::Dense(rows) => rows,
             Synapses::Wide(rows) => rows,
+            Synapses::Shared(rows) => rows,
         }
     }
 
@@ -44,6 +48,7 @@ impl Synapses {
             Synapses::Crossbar(crossbar) => crossbar.validate(targets),
             Synapses::Dense(rows) => rows.validate(targets),
             Synapses::Wide(rows) => rows.validate(targets),
+            Synapses::Shared(rows) => rows.validate(targets),
         }
     }
 }
@@ -100,6 +105,28 @@ impl CoreConfig {
     pub fn axon_count(&self) -> usize {
         let plastic: usize = self.plastic.iter().map(|rows| rows.axon_count()).sum();
         self.synapses.store().axon_count() + plastic + self.rewards.len()
+    }
+
+    /// Number of synapses, fixed and plastic.
+    pub fn synapse_count(&self) -> u64 {
+        let plastic: usize = self.plastic.iter().map(|rows| rows.targets.len()).sum();
+        self.synapses.store().synapse_count() + plastic as u64
+    }
+
+    /// Synapses behind an axon; none behind one that carries a reward.
+    pub fn row_len(&self, axon: usize) -> usize {
+        let store = self.synapses.store();
+        if axon < store.axon_count() {
+            return store.row_len(AxonId(axon as u32));
+        }
+        let mut place = axon - store.axon_count();
+        for rows in &self.plastic {
+            if place < rows.axon_count() {
+                return rows.range(place).len();
+            }
+            place -= rows.axon_count();
+        }
+        0
     }
 
     /// Longest time an event may wait at an axon beyond its synapses' delays, in ticks.
@@ -525,5 +552,6 @@ fn deliver_fixed(
         Synapses::Crossbar(crossbar) => crossbar.deliver(axon, payload, delay_slot, ring),
         Synapses::Dense(rows) => rows.deliver(axon, payload, delay_slot, ring),
         Synapses::Wide(rows) => rows.deliver(axon, payload, delay_slot, ring),
+        Synapses::Shared(rows) => rows.deliver(axon, payload, delay_slot, ring),
     }
 }

@@ -3,6 +3,7 @@
 //! What a core itself holds is built in `cores.rs`.
 
 use super::cores;
+use super::kernels::KernelWords;
 use super::partition::{CoreUse, Partition};
 use super::quantise::Quantised;
 use crate::chip::{
@@ -10,26 +11,32 @@ use crate::chip::{
 };
 use crate::error::{Error, ErrorKind, Problem};
 use crate::network::Network;
-use spikemesh_cores::AxonId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The image of a partitioned, quantised and placed network; `cores[i]` is the core of part i.
+/// The image of a partitioned, quantised and placed network, and what each of its cores holds; `cores[i]` is the core of
+/// part i.
 pub(super) fn build(
     network: &Network,
     spec: &ChipSpec,
     partition: &Partition,
     quantised: &Quantised,
     cores: &[u32],
-) -> Result<ChipImage, Error> {
+) -> Result<(ChipImage, Vec<CoreUse>), Error> {
     // Entries of the image are ascending by core, so that indices and blocks do not depend on the placer's order.
     let mut order: Vec<usize> = (0..partition.parts.len()).collect();
     order.sort_unstable_by_key(|&part| cores[part]);
     let mut targets: Vec<Vec<(u32, u32)>> = vec![Vec::new(); network.neuron_count() as usize];
     let mut entries = Vec::with_capacity(order.len());
+    let kernels = KernelWords::new(network, &spec.core);
+    let mut words = Vec::with_capacity(order.len());
     for (entry, &part) in order.iter().enumerate() {
         let neurons = &partition.neurons[partition.parts[part].range.clone()];
         let built = cores::build(network, spec, quantised, neurons)?;
+        // Rows of a shared kernel take no words of their own.
+        let own = built.projections.iter().enumerate().filter(|(_, p)| !kernels.is_shared(**p as usize));
+        let own = own.map(|(axon, _)| spec.core.row_words(built.config.row_len(axon) as u64));
+        words.push(own.sum::<u64>() + kernels.of_neurons(network, neurons));
         for (axon, source) in built.sources.into_iter().enumerate() {
             targets[source as usize].push((entry as u32, axon as u32));
         }
@@ -62,7 +69,15 @@ pub(super) fn build(
     for entry in &mut entries {
         entry.fan_out = table(&entry.config.neurons, entry.core);
     }
-    Ok(ChipImage { spec: spec.clone(), network: summary, routes: router.routes, input_fan_out, cores: entries })
+    let image = ChipImage {
+        spec: spec.clone(),
+        network: summary,
+        routes: router.routes,
+        input_fan_out,
+        cores: entries,
+    };
+    let uses = uses(&image, &words);
+    Ok((image, uses))
 }
 
 /// Chips whose neurons have one target axon, or a few, are told of every neuron that has more (up to 20).
@@ -143,24 +158,17 @@ fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
     }
 }
 
-/// What each core of an image holds, counted from the image.
-pub(super) fn uses(image: &ChipImage) -> Vec<CoreUse> {
-    let uses = image.cores.iter().map(|core| {
-        let (config, limits) = (&core.config, &image.spec.core);
-        let store = config.synapses.store();
-        let fixed = (0..store.axon_count() as u32).map(|axon| store.row_len(AxonId(axon)) as u64);
-        let plastic = config
-            .plastic
-            .iter()
-            .flat_map(|rows| (0..rows.axon_count()).map(|axon| rows.range(axon).len() as u64));
+/// What each core of an image holds, counted from the image but for the words of synapse memory.
+fn uses(image: &ChipImage, words: &[u64]) -> Vec<CoreUse> {
+    let uses = image.cores.iter().zip(words).map(|(core, &synapse_words)| {
+        let config = &core.config;
         CoreUse {
             core: core.core,
             neurons: config.neurons.len() as u32,
             in_axons: config.axon_count() as u32,
             out_axons: core.fan_out.routes.len() as u64,
-            synapse_words: fixed.chain(plastic).map(|n| limits.row_words(n)).sum(),
-            synapses: store.synapse_count()
-                + config.plastic.iter().map(|rows| rows.targets.len() as u64).sum::<u64>(),
+            synapse_words,
+            synapses: config.synapse_count(),
         }
     });
     uses.collect()

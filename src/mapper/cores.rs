@@ -8,19 +8,22 @@ use super::mismatch::Mismatch;
 use super::quantise::Quantised;
 use crate::chip::{ChipSpec, OverflowProfile};
 use crate::error::{Error, ErrorKind};
-use crate::network::{Network, NeuronId as NetworkNeuron, PopulationId, Reset};
+use crate::network::{Network, NeuronId as NetworkNeuron, PopulationId, Reset, Weights};
 use spikemesh_cores::fixed::trunc0;
 use spikemesh_cores::{
     Column, CoreConfig, Crossbar, CrossbarRow, DenseRow, DenseRows, Discipline, ModelKind, NeuronId,
-    ParameterError, Parameters, PlasticRows, Role, SparseRows, Synapse, Synapses, WideRows,
+    ParameterError, Parameters, PlasticRows, Role, SharedRows, SparseRows, Synapse, Synapses, WideRows,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A core's memories, and the network number of each axon's source.
+/// A core's memories, and the network number of each axon's source and its projection.
 pub(super) struct BuiltCore {
     pub(super) config: CoreConfig,
+    /// By axon.
     pub(super) sources: Vec<u32>,
+    /// By axon, likewise.
+    pub(super) projections: Vec<u32>,
 }
 
 /// (Source's network number, projection) of an axon.
@@ -95,10 +98,11 @@ pub(super) fn build(
         }
     }
     let fixed = Rows::new(fixed);
-    let mut sources: Vec<u32> = fixed.keys.iter().map(|(source, _)| *source).collect();
+    let (mut sources, mut projections): (Vec<u32>, Vec<u32>) = fixed.keys.iter().copied().unzip();
     let targets = (neurons.len() * info.channels.len()) as u32;
     let axon_bits = info.discipline == Discipline::AxonBits;
-    let synapses = store(network, &fixed, targets, neurons.len() as u32, axon_bits)?;
+    let shares = spec.core.shared_kernels;
+    let synapses = store(network, &fixed, targets, neurons.len() as u32, axon_bits, shares)?;
     let mut config = CoreConfig::new(parameters, Arc::new(synapses));
     config.neurons = neurons.to_vec();
     config.seed = spec.analog.seed;
@@ -110,6 +114,7 @@ pub(super) fn build(
         let rule = rule.expect("invariant: rows are plastic because of their rule").clone();
         places.insert(projection, config.plastic.len() as u32);
         sources.extend(rows.keys.iter().map(|(source, _)| *source));
+        projections.extend(rows.keys.iter().map(|(_, projection)| *projection));
         let rows = rows.iter().map(|((source, _), row)| (source, row.to_vec()));
         config.plastic.push(Arc::new(PlasticRows::new(rule, neurons.to_vec(), rows)));
     }
@@ -117,6 +122,7 @@ pub(super) fn build(
         let rewarded = network.projections()[projection as usize].native.reward_for.map(|p| p as u32);
         if let Some(&place) = rewarded.and_then(|rewarded| places.get(&rewarded)) {
             sources.push(source);
+            projections.push(projection);
             config.rewards.push((place, amount));
         }
     }
@@ -126,7 +132,7 @@ pub(super) fn build(
         let place = format!("populations {}", names.join(", "));
         Error::one(ErrorKind::Invalid, place, error.to_string(), "see `spikemesh models` for the ranges")
     })?;
-    Ok(BuiltCore { config, sources })
+    Ok(BuiltCore { config, sources, projections })
 }
 
 /// Delays of a target's synapses in the order of its entries; empty where the projection's own holds.
@@ -146,14 +152,15 @@ fn populations(network: &Network, neurons: &[u32]) -> Vec<PopulationId> {
     ids
 }
 
-/// The store that holds the rows: a crossbar for axon bits, dense rows where sums have exponents, else the smallest that
-/// represents every weight.
+/// The store that holds the rows: a crossbar for axon bits, dense rows where sums have exponents, shared rows for kernels on
+/// a chip that shares them, else the smallest that represents every weight.
 fn store(
     network: &Network,
     rows: &Rows,
     targets: u32,
     neurons: u32,
     axon_bits: bool,
+    shares: bool,
 ) -> Result<Synapses, Error> {
     let refused = |key: Key, cause: String| {
         let place = network.projections()[key.1 as usize].name.clone();
@@ -180,6 +187,13 @@ fn store(
         return dense(rows, &exponents, targets)
             .map(Synapses::Dense)
             .map_err(|(key, cause)| refused(key, cause));
+    }
+    let is_kernel = |p: u32| matches!(network.projections()[p as usize].weights, Weights::Convolution { .. });
+    if shares && rows.keys.iter().any(|(_, p)| is_kernel(*p)) {
+        let mut shared = SharedRows::builder(targets);
+        if rows.iter().all(|(_, row)| shared.push_effective_row(row).is_ok()) {
+            return Ok(Synapses::Shared(shared.build()));
+        }
     }
     let mut sparse = SparseRows::builder(targets);
     if rows.iter().all(|(_, row)| sparse.push_effective_row(row).is_ok()) {

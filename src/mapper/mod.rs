@@ -8,6 +8,7 @@
 
 mod address;
 mod cores;
+mod kernels;
 mod mismatch;
 mod partition;
 mod place;
@@ -96,7 +97,7 @@ pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<M
         let _span = tracing::info_span!("place").entered();
         options.placement.placer().place(partition.parts.len(), spec)
     };
-    let image = {
+    let (image, uses) = {
         let _span = tracing::info_span!("address").entered();
         address::build(network, spec, &partition, &quantised, &cores)?
     };
@@ -104,6 +105,5 @@ pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<M
         let _span = tracing::info_span!("verify").entered();
         verify(network, &quantised, &image)?
     };
-    let uses = address::uses(&image);
     Ok(Mapping { image, losses: quantised.losses, uses, synapses_verified })
 }

@@ -3,9 +3,11 @@
 //!
 //! Neurons are taken in the network's order and a part is closed when the next neuron would break a limit. Only
 //! shapes and positions of weights are read. An input axon is one (source neuron, projection) with a synapse in the
-//! part; an output axon is one (neuron, destination) with unicast and one sending neuron with multicast.
+//! part; an output axon is one (neuron, destination) with unicast and one sending neuron with multicast; a shared kernel
+//! takes its words once a part and output channel.
 
 use super::MapOptions;
+use super::kernels::KernelWords;
 use crate::chip::{ChipSpec, FanOut, MOST_CORES};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::network::{Network, PopulationId, Weights};
@@ -70,6 +72,9 @@ struct Cutter<'a> {
     spec: &'a ChipSpec,
     cap: u32,
     words: Vec<u64>,
+    kernels: KernelWords,
+    /// By projection, by output channel of a shared kernel: the attempt that last counted its words.
+    channels: Vec<Vec<u32>>,
     /// By projection, by source.
     rows: Vec<Vec<RowCount>>,
     /// By network neuron: attempt that last counted it as a source, and the number of parts it reaches.
@@ -93,6 +98,8 @@ impl Partition {
             spec,
             cap,
             words: (0..=u64::from(cap) + 1).map(|n| spec.core.row_words(n)).collect(),
+            kernels: KernelWords::new(network, &spec.core),
+            channels: Vec::new(),
             rows: Vec::new(),
             reach: Vec::new(),
             is_output,
@@ -154,6 +161,7 @@ impl Cutter<'_> {
             .iter()
             .map(|p| std::iter::repeat_with(row).take(network.population(p.source).size as usize).collect())
             .collect();
+        self.channels = vec![Vec::new(); network.projections().len()];
         self.attempt = 0;
         self.reach = vec![(u32::MAX, 0); network.neuron_count() as usize];
         let mut partition = Partition { neurons: Vec::new(), parts: Vec::new() };
@@ -264,6 +272,14 @@ impl Cutter<'_> {
         for &p in incoming {
             let projection = &self.network.projections()[p];
             let first = self.network.first_neuron(projection.source).0;
+            let kernel = self.kernels.kernel(p, local as u32);
+            if let Some((channel, words)) = kernel {
+                let seen = &mut self.channels[p];
+                seen.resize(seen.len().max(channel + 1), u32::MAX);
+                if std::mem::replace(&mut seen[channel], attempt) != attempt {
+                    held.synapse_words += words;
+                }
+            }
             let (rows, reach, words) = (&mut self.rows[p], &mut self.reach, &self.words);
             projection.weights.for_each_source_index(local as u32, |source| {
                 let row = &mut rows[source as usize];
@@ -277,7 +293,9 @@ impl Cutter<'_> {
                     }
                 }
                 let n = row.synapses as usize;
-                held.synapse_words += words[n + 1] - words[n];
+                if kernel.is_none() {
+                    held.synapse_words += words[n + 1] - words[n];
+                }
                 row.synapses += 1;
                 held.synapses += 1;
             });

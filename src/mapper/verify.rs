@@ -5,9 +5,9 @@
 
 use super::mismatch::Mismatch;
 use super::quantise::Quantised;
-use crate::chip::{ChipImage, FanOut, OUTPUT_PORT, OverflowProfile, Readout};
+use crate::chip::{ChipImage, CoreLimits, FanOut, OUTPUT_PORT, OverflowProfile, Readout};
 use crate::error::{Error, ErrorKind, Problem};
-use crate::network::{Network, NeuronId, Reset, discretise};
+use crate::network::{Network, NeuronId, Reset, Weights, discretise};
 use spikemesh_cores::{AxonId, CoreConfig, ModelKind, Parameters, Role, Synapse};
 use std::collections::BTreeSet;
 
@@ -53,12 +53,24 @@ pub fn verify(network: &Network, quantised: &Quantised, image: &ChipImage) -> Re
         }
     };
     // 1. Every neuron that is not an input sits on exactly one core, no core twice, every limit is kept.
+    let has_kernels = network.projections().iter().any(|p| matches!(p.weights, Weights::Convolution { .. }));
     let mut seen = vec![0u32; network.neuron_count() as usize];
     for core in &image.cores {
         core.config.neurons.iter().for_each(|n| seen[*n as usize] += 1);
         let limits = &image.spec.core;
         let axons = core.config.axon_count();
-        let words: u64 = (0..axons).map(|axon| limits.row_words(row(&core.config, axon).len() as u64)).sum();
+        let lengths: Vec<u64> = (0..axons).map(|axon| row(&core.config, axon).len() as u64).collect();
+        let words = if limits.shared_kernels && has_kernels {
+            match shared_words(network, quantised, limits, &core.config.neurons, lengths) {
+                Ok(words) => words,
+                Err(what) => {
+                    fault(format!("core {}", core.core), what);
+                    0
+                }
+            }
+        } else {
+            lengths.into_iter().map(|n| limits.row_words(n)).sum()
+        };
         for (what, value, most) in [
             ("neurons", core.config.neurons.len() as u64, u64::from(limits.neurons)),
             ("input axons", axons as u64, u64::from(limits.in_axons)),
@@ -242,6 +254,74 @@ impl Linear {
             _ => return None,
         })
     }
+}
+
+/// Words of synapse memory of a core whose kernels are shared, counted from the network: a row for each source and
+/// projection, and for a convolution a row for each output channel on the core and input channel.
+///
+/// # Errors
+/// The rows of the image, of such `lengths`, are not the network's, or a tap of a kernel has two weights.
+fn shared_words(
+    network: &Network,
+    quantised: &Quantised,
+    limits: &CoreLimits,
+    neurons: &[u32],
+    mut lengths: Vec<u64>,
+) -> Result<u64, String> {
+    let mut rows: Vec<(usize, u32)> = Vec::new();
+    // By projection, by tap: its weight on this core, once it is met.
+    let mut taps: Vec<Vec<Option<i16>>> = vec![Vec::new(); network.projections().len()];
+    let mut channels = BTreeSet::new();
+    for &neuron in neurons {
+        let population = network.population_of(NeuronId(neuron));
+        let target = neuron - network.first_neuron(population).0;
+        for (p, projection) in network.projections().iter().enumerate().filter(|(_, p)| p.target == population)
+        {
+            let mantissa = |weight| quantised.mantissa(p, population, target as usize, weight);
+            let Weights::Convolution { shape, values } = &projection.weights else {
+                projection.weights.for_each_source(target, |source, weight| {
+                    rows.extend((mantissa(weight) != 0).then_some((p, source)));
+                });
+                continue;
+            };
+            let [height, width] = shape.output();
+            channels.insert((p, target / (height * width)));
+            taps[p].resize(values.len(), None);
+            let mut two = None;
+            shape.for_each_tap(target, |source, tap| {
+                let stored = mantissa(values[tap]);
+                rows.extend((stored != 0).then_some((p, source)));
+                if *taps[p][tap].get_or_insert(stored) != stored {
+                    two = Some(tap);
+                }
+            });
+            if let Some(tap) = two {
+                return Err(format!("tap {tap} of the kernel of `{}` has two weights", projection.name));
+            }
+        }
+    }
+    rows.sort_unstable();
+    let rows: Vec<_> = rows.chunk_by(|a, b| a == b).map(|row| (row[0].0, row.len() as u64)).collect();
+    let mut wanted: Vec<u64> = rows.iter().map(|row| row.1).collect();
+    wanted.sort_unstable();
+    lengths.sort_unstable();
+    if wanted != lengths {
+        return Err("its rows of synapses are not of the network's lengths".into());
+    }
+    let is_shared = |p: usize| matches!(network.projections()[p].weights, Weights::Convolution { .. });
+    let own = rows.iter().filter(|(p, _)| !is_shared(*p)).map(|(_, n)| limits.row_words(*n)).sum::<u64>();
+    let mut words = own;
+    for (p, channel) in channels {
+        let Weights::Convolution { shape, values } = &network.projections()[p].weights else { continue };
+        let inputs = (shape.in_channels / shape.groups) as usize;
+        let taps = (shape.kernel[0] * shape.kernel[1]) as usize;
+        for input in 0..inputs {
+            let first = (channel as usize * inputs + input) * taps;
+            let stored = values[first..first + taps].iter().filter(|w| **w != 0.0).count();
+            words += limits.row_words(stored as u64);
+        }
+    }
+    Ok(words)
 }
 
 /// The first register of a neuron that is not what the network's differential equation asks for.

@@ -18,7 +18,7 @@ pub struct NetworkBuilder {
 }
 
 /// Longest delay a network may ask for, in ticks; chips may allow less.
-const MAX_DELAY: u8 = 63;
+pub(super) const MAX_DELAY: u8 = 63;
 
 impl NetworkBuilder {
     /// An empty network.
@@ -150,6 +150,14 @@ impl NetworkBuilder {
             let what = format!("`{}` is an input; nothing can project to it", target.name);
             problems.push(Problem::new(&projection.name, what, ""));
         }
+        if let Some(what) = projection.weights.fault() {
+            problems.push(Problem::new(
+                &projection.name,
+                what,
+                "rows are offsets into entries, sources ascending in each; a kernel must fit into its input",
+            ));
+            return;
+        }
         let shape = projection.weights.shape();
         if shape != (target.size, source.size) {
             let what = format!(
@@ -163,14 +171,6 @@ impl NetworkBuilder {
             problems.push(Problem::new(&projection.name, what, "use a longer dt or shorter delays"));
         }
         self.check_native(projection, target, problems);
-        if let Some(what) = projection.weights.broken_rows() {
-            problems.push(Problem::new(
-                &projection.name,
-                what,
-                "rows are offsets into entries, sources ascending in each",
-            ));
-            return;
-        }
         let (stored, wanted) = match &projection.weights {
             Weights::Dense { targets, sources, values } => {
                 (values.len() as u64, u64::from(*targets) * u64::from(*sources))
@@ -179,6 +179,7 @@ impl NetworkBuilder {
                 (entries.len() as u64, offsets.last().copied().unwrap_or(0))
             }
             Weights::OneToOne(values) => (values.len() as u64, values.len() as u64),
+            Weights::Convolution { shape, values } => (values.len() as u64, shape.taps() as u64),
             Weights::Random { sources, fan_in, .. } => (u64::from(*fan_in.min(sources)), u64::from(*fan_in)),
         };
         if stored != wanted {
@@ -187,7 +188,7 @@ impl NetworkBuilder {
             return;
         }
         let bad = match &projection.weights {
-            Weights::Dense { values, .. } | Weights::OneToOne(values) => {
+            Weights::Dense { values, .. } | Weights::OneToOne(values) | Weights::Convolution { values, .. } => {
                 values.iter().position(|w| !w.is_finite())
             }
             Weights::Sparse { entries, .. } => entries.iter().position(|(_, w)| !w.is_finite()),

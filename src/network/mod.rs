@@ -5,6 +5,7 @@
 //! and reports use that number, so nothing depends on where a neuron is placed.
 
 mod builder;
+mod convolution;
 mod discrete;
 mod file;
 pub mod import;
@@ -13,6 +14,7 @@ mod random;
 mod weights;
 
 pub use builder::NetworkBuilder;
+pub use convolution::ConvolutionShape;
 pub use discrete::{DiscreteNeuron, discretise};
 pub use file::{NETWORK_FORMAT, read_network_file};
 pub use oracle::{Oracle, OracleResult, OracleSample};

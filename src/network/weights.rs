@@ -1,5 +1,6 @@
 //! Weights of a projection, read by target neuron; shapes are known without copying or generating a weight.
 
+use super::ConvolutionShape;
 use spikemesh_cores::random;
 
 /// Purpose words of the counter-based random draws made here.
@@ -29,6 +30,13 @@ pub enum Weights {
         /// (source, weight), sources ascending within a row.
         entries: Vec<(u32, f32)>,
     },
+    /// A convolution (a pool, too); synapses are computed on reading.
+    Convolution {
+        /// Its sizes.
+        shape: ConvolutionShape,
+        /// `values[tap]`, as NIR's (out, in of the group, rows, columns).
+        values: Vec<f32>,
+    },
     /// Every target draws `fan_in` distinct sources; generated on reading, never stored.
     Random {
         /// Number of targets.
@@ -54,12 +62,16 @@ impl Weights {
                 (*targets, *sources)
             }
             Weights::OneToOne(values) => (values.len() as u32, values.len() as u32),
+            Weights::Convolution { shape, .. } => shape.size(),
             Weights::Sparse { sources, offsets, .. } => (offsets.len().saturating_sub(1) as u32, *sources),
         }
     }
 
-    /// What is wrong with compressed rows, in words; `None` for weights of another kind.
-    pub(super) fn broken_rows(&self) -> Option<String> {
+    /// What is wrong with compressed rows or sizes, in words; nothing else may be asked of such weights.
+    pub(super) fn fault(&self) -> Option<String> {
+        if let Weights::Convolution { shape, .. } = self {
+            return shape.fault();
+        }
         let Weights::Sparse { sources, offsets, entries } = self else { return None };
         if offsets.first() != Some(&0) || offsets.last() != Some(&(entries.len() as u64)) {
             return Some(format!("row offsets must run from 0 to the {} entries", entries.len()));
@@ -83,6 +95,7 @@ impl Weights {
                 values.iter().filter(|w| **w != 0.0).count() as u64
             }
             Weights::Sparse { entries, .. } => entries.iter().filter(|(_, w)| *w != 0.0).count() as u64,
+            Weights::Convolution { shape, values } => shape.count(|tap| values[tap] != 0.0),
             Weights::Random { targets, fan_in, .. } => u64::from(*targets) * u64::from(*fan_in),
         }
     }
@@ -121,6 +134,12 @@ impl Weights {
                     visit(source, weight);
                 }
             }
+            Weights::Convolution { shape, values } => shape.for_each_tap(target, |source, tap| {
+                let weight = values[tap];
+                if weight != 0.0 {
+                    visit(source, weight);
+                }
+            }),
             Weights::Random { sources, fan_in, low, high, seed, .. } => {
                 // Stratified: draw k falls in the k-th of fan_in slices of the sources, so draws are distinct
                 // without a memory of earlier ones.

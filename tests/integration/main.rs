@@ -6,6 +6,8 @@
 mod accuracy;
 mod arrows;
 mod command_line;
+#[cfg(feature = "nir")]
+mod convolution;
 mod determinism;
 mod documents;
 mod image;
@@ -13,5 +15,11 @@ mod mapping;
 mod network;
 #[cfg(feature = "nir")]
 mod nir;
+#[cfg(feature = "nir")]
+mod nir_file;
+#[cfg(feature = "nir")]
+mod nir_structure;
 mod report;
+#[cfg(feature = "nir")]
+mod shared_kernels;
 mod support;

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use spikemesh::chip::ChipSpec;
 use spikemesh::mapper::{MapOptions, map};
 use spikemesh::network::{
-    Conventions, Integrator, Network, NetworkBuilder, NeuronParameters, Oracle, Parameter, Reset, Weights,
+    Conventions, ConvolutionShape, Integrator, Network, NetworkBuilder, NeuronParameters, Oracle, Parameter,
+    Reset, Weights,
 };
 use spikemesh::run::{Recording, Stimulus, StimulusConfig};
 use spikemesh_router::Level;
@@ -245,6 +246,43 @@ fn outputs_that_cannot_be_compared_are_refused() {
     assert!(map(&network([Some(1.0), Some(2.0)]), &generic(1, 1, 1), &MapOptions::default()).is_ok());
 }
 
+/// Sizes of a convolution may come from code; they are checked all the same.
+#[test]
+fn broken_convolutions_are_refused() {
+    let good = ConvolutionShape {
+        in_channels: 1,
+        out_channels: 2,
+        groups: 1,
+        input: [4, 4],
+        kernel: [2, 2],
+        stride: [2, 2],
+        dilation: [1, 1],
+        padding_before: [0, 0],
+        padding_after: [0, 0],
+    };
+    let build = |shape: ConvolutionShape, taps: usize, weight: f32| {
+        let mut b = builder();
+        let input = b.input("in", 16);
+        let out = b.neurons("out", 8, lif(8, 0.02));
+        b.project("p", input, out, Weights::Convolution { shape, values: vec![weight; taps] }, 63);
+        b.output(out);
+        b.build()
+    };
+    let network = build(good, 8, 0.5).unwrap();
+    assert_eq!(network.synapse_count(), 32);
+    assert_eq!(map(&network, &generic(1, 1, 1), &MapOptions::default()).unwrap().synapses_verified, 32);
+    assert!(build(good, 7, 0.5).unwrap_err().to_string().contains("7 weights where the shape wants 8"));
+    assert!(build(good, 8, f32::NAN).unwrap_err().to_string().contains("not a finite number"));
+    let wide = ConvolutionShape { stride: [1, 2], ..good };
+    assert!(build(wide, 8, 0.5).unwrap_err().to_string().contains("weights are 12 x 16"));
+    let still = ConvolutionShape { stride: [0, 2], ..good };
+    assert!(build(still, 8, 0.5).unwrap_err().to_string().contains("stride"));
+    // Loihi's delays end at 62 ticks.
+    let loihi = ChipSpec::preset("loihi1-davies2018").unwrap();
+    let error = map(&network, &loihi, &MapOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("a delay of 63 ticks; the chip's longest is 62"), "{error}");
+}
+
 /// Compressed rows come from code, not from files; they are checked all the same.
 #[test]
 fn broken_rows_are_refused() {
@@ -287,7 +325,7 @@ fn a_builder_reports_every_fault_at_once() {
         Weights::Dense { targets: 2, sources: 3, values: vec![f32::NAN; 6] },
         0,
     );
-    b.project("too late", out, out, Weights::OneToOne(vec![1.0; 2]), 63);
+    b.project("too late", out, out, Weights::OneToOne(vec![1.0; 2]), 64);
     b.project("into an input", out, input, Weights::Dense { targets: 3, sources: 2, values: vec![1.0; 6] }, 0);
     b.output(input);
     b.output(out);

@@ -1,88 +1,11 @@
 //! NIR files: what they mean, what is refused and how, and that no file at all makes the reader panic.
 
+use crate::nir_file::{Field, each, graph, lif, node, port, read, refused, weight};
 use crate::support::{EULER, Folder, data, root};
-use hdf5_pure::FileBuilder;
 use proptest::prelude::*;
+use spikemesh::ErrorKind;
 use spikemesh::network::import::{inspect_nir, read_nir};
-use spikemesh::network::{Conventions, Network, Oracle, Weights};
-use spikemesh::{Error, ErrorKind};
-
-/// A dataset of a node.
-enum Field {
-    Numbers(&'static str, Vec<f64>, Vec<u64>),
-    Whole(&'static str, Vec<i64>),
-}
-
-fn each(name: &'static str, value: f64, n: usize) -> Field {
-    Field::Numbers(name, vec![value; n], vec![n as u64])
-}
-
-struct Node {
-    name: &'static str,
-    kind: &'static str,
-    fields: Vec<Field>,
-}
-
-fn node(name: &'static str, kind: &'static str, fields: Vec<Field>) -> Node {
-    Node { name, kind, fields }
-}
-
-fn port(name: &'static str, kind: &'static str, size: i64) -> Node {
-    node(name, kind, vec![Field::Whole("shape", vec![size])])
-}
-
-fn lif(name: &'static str, n: usize) -> Node {
-    let fields = [("tau", 0.02), ("r", 20.0), ("v_leak", 0.0), ("v_threshold", 1.0), ("v_reset", 0.0)];
-    node(name, "LIF", fields.map(|(field, value)| each(field, value, n)).into())
-}
-
-fn weight(rows: u64, columns: u64, values: Vec<f64>) -> Field {
-    Field::Numbers("weight", values, vec![rows, columns])
-}
-
-/// Writes a NIR file.
-fn write(folder: &Folder, nodes: &[Node], edges: &[(&str, &str)]) -> std::path::PathBuf {
-    let mut file = FileBuilder::new();
-    file.create_dataset("version").with_vlen_strings(&["1.0.8"]).with_shape(&[]);
-    let mut graph = file.create_group("node");
-    graph.create_dataset("type").with_vlen_strings(&["NIRGraph"]).with_shape(&[]);
-    let flat: Vec<&str> = edges.iter().flat_map(|(a, b)| [*a, *b]).collect();
-    graph.create_dataset("edges").with_vlen_strings(&flat).with_shape(&[edges.len() as u64, 2]);
-    let mut all = graph.create_group("nodes");
-    for node in nodes {
-        let mut group = all.create_group(node.name);
-        group.create_dataset("type").with_vlen_strings(&[node.kind]).with_shape(&[]);
-        for field in &node.fields {
-            match field {
-                Field::Numbers(name, values, shape) => {
-                    group.create_dataset(name).with_f64_data(values).with_shape(shape);
-                }
-                Field::Whole(name, values) => {
-                    group.create_dataset(name).with_i64_data(values).with_shape(&[values.len() as u64]);
-                }
-            }
-        }
-        all.add_group(group.finish());
-    }
-    graph.add_group(all.finish());
-    file.add_group(graph.finish());
-    let path = folder.0.join("test.nir");
-    std::fs::write(&path, file.finish().unwrap()).unwrap();
-    path
-}
-
-fn read(nodes: &[Node], edges: &[(&str, &str)]) -> Result<Network, Error> {
-    let folder = Folder::new();
-    read_nir(&write(&folder, nodes, edges), EULER)
-}
-
-/// Asserts that reading fails as invalid content, naming all of `parts`.
-fn refused(nodes: &[Node], edges: &[(&str, &str)], parts: &[&str]) {
-    let error = read(nodes, edges).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Invalid);
-    let text = error.to_string();
-    assert!(parts.iter().all(|part| text.contains(part)), "wanted {parts:?} in\n{text}");
-}
+use spikemesh::network::{Conventions, Oracle, Weights};
 
 #[test]
 fn linear_nodes_between_neurons_become_one_projection() {
@@ -160,19 +83,29 @@ fn old_files_without_v_reset_mean_zero() {
 
 #[test]
 fn what_is_not_supported_is_named_with_node_type_and_way_out() {
+    let inner = [port("input", "Input", 2), node("deep", "CubaLI", vec![]), port("output", "Output", 2)];
     let nodes = [
         port("in", "Input", 2),
-        node("conv", "Conv2d", vec![]),
-        node("wait", "Delay", vec![each("delay", 0.001, 2)]),
-        node("sub", "NIRGraph", vec![]),
+        node("gate", "Threshold", vec![each("threshold", 0.1, 2)]),
+        node("odd", "Sigmoid", vec![]),
+        graph("sub", inner.into(), &[("input", "deep"), ("deep", "output")]),
         lif("lif", 2),
         port("out", "Output", 2),
     ];
-    let edges = [("in", "conv"), ("conv", "lif"), ("lif", "out")];
+    let edges = [("in", "gate"), ("gate", "lif"), ("lif", "out")];
     refused(
         &nodes,
         &edges,
-        &["`conv`", "Conv2d", "unroll", "`wait`", "Delay", "`sub`", "flatten the sub-graph"],
+        &[
+            "`gate`",
+            "Threshold",
+            "replace it by",
+            "`odd`",
+            "Sigmoid",
+            "spikemesh inspect",
+            "`sub.deep`",
+            "CubaLI",
+        ],
     );
 }
 
@@ -204,12 +137,12 @@ fn inconsistent_graphs_are_refused_with_every_fault() {
     refused(
         &[port("in", "Input", 2), fc(4, 2, 4), lif("lif", 3), port("out", "Output", 3)],
         &chain,
-        &["3 values for 4 neurons"],
+        &["takes 3 values but is given 4 by `fc`"],
     );
     refused(
         &[port("in", "Input", 5), fc(3, 2, 3), lif("lif", 3), port("out", "Output", 3)],
         &chain,
-        &["weights are 3 x 2"],
+        &["takes 2 values but is given 5"],
     );
     // A weight that is not a number, a missing field, an absurd shape, no output, a loop of linear nodes.
     let mut nan = fc(3, 2, 3);
@@ -348,11 +281,17 @@ fn files_of_other_tools_are_read_or_diagnosed() {
         match read_nir(path, conventions) {
             Ok(_) => read += 1,
             Err(error) => {
-                assert_eq!(error.problems.len(), unsupported, "{error}");
+                // Delays that are too long at this dt, and two files of the NIR paper whose edges name `lif1.lif` where
+                // the node is `lif1.lif1`, are the only other reasons.
+                let others = error
+                    .problems
+                    .iter()
+                    .filter(|p| p.place.ends_with("(Delay)") || p.hint.ends_with("did it mean `lif1`?"));
+                assert_eq!(error.problems.len(), unsupported + others.count(), "{error}");
                 refused += 1;
             }
         }
     }
     println!("{read} NIR files read, {refused} refused by name");
-    assert!(read >= 5);
+    assert!(read >= 5 && refused <= read, "{read} read, {refused} refused");
 }

@@ -175,6 +175,10 @@ impl SynapseStore for Crossbar {
         read
     }
 
+    fn memory_bytes(&self) -> u64 {
+        (8 * self.bits.len() + 4 * self.weights.len() + 2 * self.axon_types.len()) as u64
+    }
+
     fn row_len(&self, axon: AxonId) -> usize {
         self.words(axon).iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -135,6 +135,11 @@ impl SynapseStore for DenseRows {
         self.counts.iter().map(|&c| u64::from(c)).sum()
     }
 
+    fn memory_bytes(&self) -> u64 {
+        let rows = size_of_val(&self.groups[..]) + size_of_val(&self.counts[..]);
+        (rows + size_of_val(&self.weights[..]) + size_of_val(&self.delays[..])) as u64
+    }
+
     fn max_delay(&self) -> u32 {
         self.max_delay
     }

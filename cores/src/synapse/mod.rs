@@ -4,6 +4,7 @@ mod axon_ring;
 mod crossbar;
 mod delay;
 mod dense;
+mod shared;
 mod sparse;
 mod weight_format;
 mod wide;
@@ -12,6 +13,7 @@ pub use axon_ring::{AxonRing, Scheduled};
 pub use crossbar::{Crossbar, CrossbarRow};
 pub use delay::AccumulatorRing;
 pub use dense::{DenseRow, DenseRows};
+pub use shared::{SharedRows, SharedRowsBuilder};
 pub use sparse::{SparseRows, SparseRowsBuilder};
 pub use weight_format::{SignMode, Truncation, WeightFormat};
 pub use wide::{WideRows, WideRowsBuilder};
@@ -78,6 +80,8 @@ pub trait SynapseStore {
     fn axon_count(&self) -> usize;
     /// Number of synapses.
     fn synapse_count(&self) -> u64;
+    /// Bytes the rows take in the emulator (a chip's own memory is counted by the mapper).
+    fn memory_bytes(&self) -> u64;
     /// Longest delay of any synapse, in ticks.
     fn max_delay(&self) -> u32;
     /// Adds the axon's row times `payload`, each synapse `delay_slot` ticks later; returns synapses read.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 const MANTISSA_BITS: u32 = 9;
 const TARGET_BITS: u32 = 17;
-const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
-const SHIFT_MOST: u8 = 22;
+pub(super) const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
+pub(super) const SHIFT_MOST: u8 = 22;
 
 /// Rows of 9-bit mantissas with a shift for each row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,38 @@ impl SparseRows {
     }
 }
 
-fn unpack(word: u32, shift: u8) -> Synapse {
+/// The word of a synapse; `target` may be relative to a base, as in [`super::SharedRows`].
+///
+/// # Errors
+/// A mantissa or delay that the word does not hold.
+pub(super) fn pack(target: u32, mantissa: i16, delay: u8) -> Result<u32, SynapseError> {
+    let range = |what, value: i64, least, most| SynapseError::Range { what, value, least, most };
+    if !(-256..=255).contains(&mantissa) {
+        return Err(range("a mantissa", i64::from(mantissa), -256, 255));
+    }
+    if delay > DELAY_MOST {
+        return Err(range("a delay", i64::from(delay), 0, i64::from(DELAY_MOST)));
+    }
+    Ok((mantissa as u32 & ((1 << MANTISSA_BITS) - 1))
+        | (target << MANTISSA_BITS)
+        | (u32::from(delay) << (MANTISSA_BITS + TARGET_BITS)))
+}
+
+/// The shift that represents all weights of a row exactly.
+///
+/// # Errors
+/// There is none.
+pub(super) fn exact_shift(synapses: &[Synapse]) -> Result<u8, SynapseError> {
+    let common = synapses.iter().fold(0, |bits, s| bits | s.weight);
+    let shift = if common == 0 { 0 } else { common.trailing_zeros().min(u32::from(SHIFT_MOST)) };
+    if synapses.iter().any(|s| !(-256..=255).contains(&(s.weight >> shift))) {
+        return Err(SynapseError::NoShift);
+    }
+    Ok(shift as u8)
+}
+
+#[inline]
+pub(super) fn unpack(word: u32, shift: u8) -> Synapse {
     let mantissa = ((word << (32 - MANTISSA_BITS)) as i32) >> (32 - MANTISSA_BITS);
     Synapse {
         target: NeuronId((word >> MANTISSA_BITS) & (TARGET_LIMIT - 1)),
@@ -117,31 +148,24 @@ impl SparseRowsBuilder {
         if rows.neurons > TARGET_LIMIT {
             return Err(SynapseError::Neurons { neurons: rows.neurons, limit: TARGET_LIMIT });
         }
-        let range = |what, value: i64, least, most| SynapseError::Range { what, value, least, most };
         if shift > SHIFT_MOST {
-            return Err(range("a row's shift", i64::from(shift), 0, i64::from(SHIFT_MOST)));
+            return Err(SynapseError::beyond("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
         }
         let start = rows.words.len();
         for (target, mantissa, delay) in synapses {
-            let error = if target.0 >= rows.neurons {
-                Some(SynapseError::Target { target: target.0, neurons: rows.neurons })
-            } else if !(-256..=255).contains(&mantissa) {
-                Some(range("a mantissa", i64::from(mantissa), -256, 255))
-            } else if delay > DELAY_MOST {
-                Some(range("a delay", i64::from(delay), 0, i64::from(DELAY_MOST)))
+            let word = if target.0 < rows.neurons {
+                pack(target.0, mantissa, delay)
             } else {
-                None
+                Err(SynapseError::Target { target: target.0, neurons: rows.neurons })
             };
-            if let Some(error) = error {
-                rows.words.truncate(start);
-                return Err(error);
+            match word {
+                Ok(word) => rows.words.push(word),
+                Err(error) => {
+                    rows.words.truncate(start);
+                    return Err(error);
+                }
             }
             rows.max_delay = rows.max_delay.max(u32::from(delay));
-            rows.words.push(
-                (mantissa as u32 & ((1 << MANTISSA_BITS) - 1))
-                    | (target.0 << MANTISSA_BITS)
-                    | (u32::from(delay) << (MANTISSA_BITS + TARGET_BITS)),
-            );
         }
         rows.shifts.push(shift);
         rows.offsets.push(rows.words.len() as u32);
@@ -153,12 +177,8 @@ impl SparseRowsBuilder {
     /// # Errors
     /// [`SynapseError::NoShift`] if there is none, else as [`SparseRowsBuilder::push_row`].
     pub fn push_effective_row(&mut self, synapses: &[Synapse]) -> Result<AxonId, SynapseError> {
-        let common = synapses.iter().fold(0, |bits, s| bits | s.weight);
-        let shift = if common == 0 { 0 } else { common.trailing_zeros().min(u32::from(SHIFT_MOST)) };
-        if synapses.iter().any(|s| !(-256..=255).contains(&(s.weight >> shift))) {
-            return Err(SynapseError::NoShift);
-        }
-        self.push_row(shift as u8, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
+        let shift = exact_shift(synapses)?;
+        self.push_row(shift, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
     }
 
     /// The finished store.
@@ -196,6 +216,10 @@ impl SynapseStore for SparseRows {
             words.iter().for_each(|&word| add(ring.slot_mut(later + usize::from(unpack(word, 0).delay)), word));
         }
         words.len() as u64
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        4 * (self.words.len() + self.offsets.len()) as u64 + self.shifts.len() as u64
     }
 
     fn row_len(&self, axon: AxonId) -> usize {

@@ -112,6 +112,10 @@ impl SynapseStore for WideRows {
         self.synapses.len() as u64
     }
 
+    fn memory_bytes(&self) -> u64 {
+        (size_of_val(&self.synapses[..]) + size_of_val(&self.offsets[..])) as u64
+    }
+
     fn max_delay(&self) -> u32 {
         self.max_delay
     }

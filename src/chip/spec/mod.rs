@@ -70,14 +70,20 @@ pub struct CoreLimits {
     pub neuron_axons: Option<u32>,
     /// Synapses that can come into a neuron; `None` is as many as memory allows.
     pub neuron_fan_in: Option<u32>,
+    /// Whether the kernel of a convolution is stored once for all neurons of a channel on the core.
+    pub shared_kernels: bool,
 }
 
 impl CoreLimits {
-    /// Words a row of `synapses` synapses takes; 0 for none.
+    /// Words a row of `synapses` synapses takes; 0 for none. A row is cut into blocks of a group at the most, and each
+    /// block, a header and its synapses, takes whole words.
     pub fn row_words(&self, synapses: u64) -> u64 {
-        let bits = synapses.div_ceil(u64::from(self.group_synapses)) * u64::from(self.header_bits)
-            + synapses * u64::from(self.synapse_bits);
-        bits.div_ceil(u64::from(self.word_bits))
+        let block = |n: u64| {
+            (u64::from(self.header_bits) + n * u64::from(self.synapse_bits)).div_ceil(u64::from(self.word_bits))
+        };
+        let group = u64::from(self.group_synapses);
+        let rest = if synapses.is_multiple_of(group) { 0 } else { block(synapses % group) };
+        synapses / group * block(group) + rest
     }
 }
 
@@ -467,12 +473,16 @@ mod tests {
     #[test]
     fn synapse_rows_are_counted_in_words() {
         let core = ChipSpec::preset("loihi1-davies2018").unwrap().core;
-        // 10-bit headers for each 64 synapses of 25 bits, rounded up to 64-bit words.
+        // A 10-bit header for each 64 synapses of 25 bits, each block rounded up to 64-bit words.
         assert_eq!(core.row_words(0), 0);
         assert_eq!(core.row_words(1), 1);
         assert_eq!(core.row_words(2), 1);
         assert_eq!(core.row_words(3), 2);
-        assert_eq!(core.row_words(65), (2 * 10 + 65 * 25u64).div_ceil(64));
+        // A full block is 10 + 64 x 25 = 1610 bits, 26 words; the next block starts on a word of its own.
+        assert_eq!(core.row_words(64), 26);
+        assert_eq!(core.row_words(65), 27);
+        assert_eq!(core.row_words(128), 52);
+        assert_eq!(core.row_words(131), 54);
     }
 
     #[test]

@@ -50,6 +50,9 @@ impl ChipSpec {
         if let Some(fan_out) = table.choice("fan_out", &fan_outs()) {
             self.fan_out = fan_out;
         }
+        if let Some(shared) = table.flag("shared_kernels") {
+            self.core.shared_kernels = shared;
+        }
         if let Some(name) = read_routing(table) {
             self.routing = name;
         }
@@ -191,6 +194,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         synapse_bits: whole(&limits, "synapse_bits", 1, 256) as u32,
         neuron_axons: limits.has("neuron_axons").then(|| whole(&limits, "neuron_axons", 1, 1 << 31) as u32),
         neuron_fan_in: limits.has("neuron_fan_in").then(|| whole(&limits, "neuron_fan_in", 1, 1 << 31) as u32),
+        shared_kernels: limits.flag("shared_kernels").unwrap_or(false),
     };
     let registers = Registers {
         weight_mantissa: whole(&registers, "weight_mantissa", 1, 255) as u16,

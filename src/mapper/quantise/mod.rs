@@ -9,15 +9,15 @@
 //! decay      4096 (1 - keep)                           rounded to nearest, 0..4095
 //! ```
 //! How s is chosen is told in `scale.rs`. The shift is a projection's own. Rounding errors of weights are at most half a
-//! step, a step being `1 << shift`, or twice that where a chip gives mixed-sign weights even mantissas only. A bias
-//! behind a synaptic filter rises as the filter lets it: the current starts at minus the bias.
+//! step, a step being `1 << shift`, or twice that where a chip gives mixed-sign weights even mantissas only. Where cores
+//! share kernels, all neurons of a channel have one factor s gain_v gain_u, so that a tap is one mantissa. A bias behind a synaptic filter rises as the filter lets it: the current starts at minus the bias.
 
 mod scale;
 
 use super::mismatch::Mismatch;
 use crate::chip::{ChipSpec, OverflowProfile, Registers};
 use crate::error::{Error, ErrorKind, Problem, all_well};
-use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, discretise};
+use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, Weights, discretise};
 use scale::{Demand, MEMBRANE_MOST};
 use serde::Serialize;
 use spikemesh_cores::ModelKind;
@@ -231,6 +231,35 @@ fn mixed_readout(network: &Network) -> Option<Problem> {
     ))
 }
 
+/// How many neurons in a row use one kernel: those of a channel; all of the population, if convolutions of different
+/// channels come in; `None` without a convolution.
+fn shared_channel(network: &Network, id: PopulationId) -> Option<usize> {
+    let incoming = network.projections().iter().filter(|p| p.target == id);
+    let sizes = incoming.filter_map(|p| match &p.weights {
+        Weights::Convolution { shape, .. } => Some(shape.channel_size() as usize),
+        _ => None,
+    });
+    sizes.reduce(|a, b| if a == b { a } else { network.population(id).size as usize })
+}
+
+/// Why the neurons of a channel cannot have one factor from real to chip weights: there is none for gains of both signs
+/// or 0; and read-outs have one scale, so they need one gain.
+fn cannot_share(name: &str, neurons: &[DiscreteNeuron], channel: usize) -> Option<Problem> {
+    let gain = |neuron: &DiscreteNeuron| neuron.gain_u * neuron.gain_v;
+    let reads_out = neurons.iter().any(|neuron| neuron.threshold.is_none());
+    let differ = |channel: &[DiscreteNeuron]| {
+        let first = gain(&channel[0]);
+        channel.iter().any(|n| gain(n) != first && (reads_out || gain(n) * first <= 0.0))
+    };
+    neurons.chunks(channel).any(differ).then(|| {
+        Problem::new(
+            format!("population `{name}`"),
+            "the neurons of a channel differ in resistance or time constants so that they cannot share a kernel",
+            "give them the same, or take a chip with shared_kernels = false",
+        )
+    })
+}
+
 /// What one projection's scaled weights look like before rounding.
 #[derive(Clone, Debug)]
 struct Extent {
@@ -274,7 +303,8 @@ impl Quantised {
             let neurons: Vec<_> = (0..population.size as usize)
                 .map(|i| discretise(parameters, i, network.conventions()))
                 .collect();
-            match quantised.population(network, id, &neurons, spec) {
+            let channel = if spec.core.shared_kernels { shared_channel(network, id) } else { None };
+            match quantised.population(network, id, &neurons, spec, channel) {
                 Ok(loss) => quantised.losses.push(loss),
                 Err(problem) => problems.push(problem),
             }
@@ -288,6 +318,7 @@ impl Quantised {
         id: PopulationId,
         neurons: &[DiscreteNeuron],
         spec: &ChipSpec,
+        channel: Option<usize>,
     ) -> Result<PopulationLoss, Problem> {
         let registers = &spec.registers;
         let population = network.population(id);
@@ -316,7 +347,10 @@ impl Quantised {
             }
         }
         let subtracts = network.conventions().reset == Reset::Subtract;
-        let scales = scale::choose(neurons, &demands, registers, subtracts).map_err(|neuron| {
+        if let Some(problem) = channel.and_then(|size| cannot_share(&population.name, neurons, size)) {
+            return Err(problem);
+        }
+        let scales = scale::choose(neurons, &demands, registers, subtracts, channel).map_err(|neuron| {
             let largest = extents.iter().map(|e| e.largest[neuron]).fold(0.0, f64::max);
             Problem::new(
                 format!("population `{}`, neuron {neuron}", population.name),
@@ -343,7 +377,12 @@ impl Quantised {
             ..PopulationLoss::default()
         };
         let mismatch: Vec<Mismatch> = network.neurons_of(id).map(|n| Mismatch::of(&spec.analog, n.0)).collect();
-        self.populations[id.0 as usize] = code(neurons, &scales.units, registers, &mismatch, &mut loss);
+        let mut code = code(neurons, &scales.units, registers, &mismatch, &mut loss);
+        if let Some(size) = channel {
+            // Equal but for the last bit, in which two gains may differ.
+            code.factor.chunks_mut(size).for_each(|factors| factors.fill(factors[0]));
+        }
+        self.populations[id.0 as usize] = code;
         self.measure(network, id, &incoming, &mut loss);
         Ok(loss)
     }

@@ -67,12 +67,29 @@ fn soft(neuron: &DiscreteNeuron, demand: &Demand, subtracts: bool) -> f64 {
     limit(ACCUMULATOR_MOST, sum).min(limit(CURRENT_MOST, current)).min(limit(CURRENT_MOST, membrane))
 }
 
-/// The scales of a population; `Err` names the first neuron whose threshold and weights fit no scale together.
+/// Lowers scales until all neurons of a channel have one factor from real to chip weights; limits are upper ones.
+fn level(units: &mut [f64], neurons: &[DiscreteNeuron], channel: usize) {
+    let gain = |neuron: &DiscreteNeuron| neuron.gain_u * neuron.gain_v;
+    for (units, neurons) in units.chunks_mut(channel).zip(neurons.chunks(channel)) {
+        let first = gain(&neurons[0]);
+        if neurons.iter().all(|neuron| gain(neuron) == first) {
+            let least = units.iter().copied().fold(f64::INFINITY, f64::min);
+            units.fill(least);
+            continue;
+        }
+        let factors = units.iter().zip(neurons).map(|(units, neuron)| units * gain(neuron).abs());
+        let least = factors.fold(f64::INFINITY, f64::min);
+        units.iter_mut().zip(neurons).for_each(|(units, neuron)| *units = least / gain(neuron).abs());
+    }
+}
+
+/// The scales of a population, the neurons of a `channel`, if there is one, with one factor; `Err` names the first neuron whose threshold and weights fit no scale together.
 pub(super) fn choose(
     neurons: &[DiscreteNeuron],
     demands: &[Demand],
     registers: &Registers,
     subtracts: bool,
+    channel: Option<usize>,
 ) -> Result<Scales, usize> {
     let limits: Vec<(f64, f64)> = neurons
         .iter()
@@ -111,6 +128,9 @@ pub(super) fn choose(
     if reads_out {
         let least = units.iter().copied().fold(f64::INFINITY, f64::min);
         units.fill(least);
+    }
+    if let Some(channel) = channel.filter(|_| !reads_out) {
+        level(&mut units, neurons, channel);
     }
     let fits = |(neuron, units): (&DiscreteNeuron, &f64)| {
         units.is_finite() && *units > 0.0 && neuron.threshold.is_none_or(|t| t <= 0.0 || t * units >= 1.0)
@@ -157,7 +177,7 @@ mod tests {
         let neurons = sizes.map(|size| neuron(Some(size)));
         let demands =
             sizes.map(|size| Demand { excitation: 4.0 * size, inhibition: 0.0, fullness: 4.0 * size / 255.0 });
-        let scales = choose(&neurons, &demands, &registers, false).unwrap();
+        let scales = choose(&neurons, &demands, &registers, false, None).unwrap();
         assert!(scales.notes.is_empty());
         for (units, demand) in scales.units.iter().zip(&demands) {
             let shift = (units * demand.fullness).log2();
@@ -166,10 +186,26 @@ mod tests {
     }
 
     #[test]
+    fn neurons_of_a_channel_share_a_factor() {
+        let registers = ChipSpec::preset("generic-28nm").unwrap().registers;
+        let gains = [1.0, 3.0, 2.0, 1.0].map(|gain_v| DiscreteNeuron { gain_v, ..neuron(Some(1.0)) });
+        let demands =
+            [0.5, 0.25, 0.1, 0.1].map(|w| Demand { excitation: w, inhibition: 0.0, fullness: w / 255.0 });
+        let free = choose(&gains, &demands, &registers, false, None).unwrap().units;
+        let units = choose(&gains, &demands, &registers, false, Some(2)).unwrap().units;
+        let factor = |i: usize| units[i] * gains[i].gain_v;
+        assert!(
+            (factor(0) - factor(1)).abs() < 1e-9 * factor(0)
+                && (factor(2) - factor(3)).abs() < 1e-9 * factor(2)
+        );
+        assert!(units.iter().zip(&free).all(|(level, free)| *level <= free * (1.0 + 1e-12)));
+    }
+
+    #[test]
     fn read_outs_share_a_scale() {
         let registers = ChipSpec::preset("generic-28nm").unwrap().registers;
         let demands = [1.0, 50.0].map(|w| Demand { excitation: w, inhibition: 0.0, fullness: w / 255.0 });
-        let scales = choose(&[neuron(None), neuron(None)], &demands, &registers, false).unwrap();
+        let scales = choose(&[neuron(None), neuron(None)], &demands, &registers, false, None).unwrap();
         assert_eq!(scales.units[0], scales.units[1]);
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(feature = "nir")]
 mod hdf5;
 #[cfg(feature = "nir")]
+mod kernel;
+#[cfg(feature = "nir")]
 mod linear;
 #[cfg(feature = "nir")]
 mod nir;
