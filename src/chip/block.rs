@@ -114,6 +114,14 @@ impl CoreBlock {
         }
     }
 
+    pub(super) fn core(&self, core: usize) -> &Core {
+        &self.slots[core].core
+    }
+
+    pub(super) fn core_mut(&mut self, core: usize) -> &mut Core {
+        &mut self.slots[core].core
+    }
+
     pub(super) fn membrane(&self, core: usize, neuron: u32) -> i64 {
         self.slots[core].core.membrane(NeuronId(neuron))
     }

@@ -2,6 +2,7 @@
 
 mod inspect;
 mod map;
+mod models;
 mod new;
 mod preset;
 mod run;
@@ -29,6 +30,8 @@ enum Command {
     Run(run::Arguments),
     /// Map a network: does it fit, where does it go, what is lost
     Map(map::Arguments),
+    /// List the neuron models with their registers
+    Models(models::Arguments),
     /// List the graph in a NIR file
     Inspect(inspect::Arguments),
     /// List or print the chips and price tables that come with the program
@@ -65,6 +68,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
     let outcome = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),
         Command::New(arguments) => new::run(&arguments),

@@ -43,6 +43,8 @@ pub struct Recording {
     pub lost: Vec<LostCopy>,
     /// Packets written to the trace, if one was asked for.
     pub trace_records: Option<u64>,
+    /// Files that were recorded.
+    pub recorded: Vec<std::path::PathBuf>,
 }
 
 impl Recording {
