@@ -234,7 +234,7 @@ fn read_coding(table: &Table<'_>) -> Coding {
 }
 
 fn read_stimulus(table: &Table<'_>, folder: &Path) -> Option<StimulusConfig> {
-    let kinds = [("images", 0), ("csv", 1), ("npz", 2), ("poisson", 3)];
+    let kinds = [("images", 0), ("csv", 1), ("npz", 2), ("poisson", 3), ("none", 4)];
     let kind = table.required_choice("kind", &kinds)?;
     // An environment variable may stand for the folder of data that the tree does not hold.
     let path = |key: &str| {
@@ -265,6 +265,7 @@ fn read_stimulus(table: &Table<'_>, folder: &Path) -> Option<StimulusConfig> {
         },
         1 => StimulusConfig::Csv(path("file")),
         2 => StimulusConfig::Npz(path("file")),
+        4 => StimulusConfig::Silent { samples: table.whole("samples", 1, 1 << 24).unwrap_or(1) as usize },
         _ => {
             let (num, den) = table.whole_pair("chance", 0, 1 << 40).unwrap_or((1, 10));
             if num > den || den == 0 {

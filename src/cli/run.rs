@@ -7,7 +7,7 @@ use crate::energy::EnergyTable;
 use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};
 use crate::mapper::{Mapping, map};
 use crate::network::{Network, Oracle};
-use crate::report::{Report, cores_csv, json, links_csv, page, summary};
+use crate::report::{Report, cores_csv, json, learned_csv, links_csv, page, summary};
 use crate::run::{Recorder, Runner, Stimulus, TraceWriter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spikemesh_router::Level;
@@ -219,7 +219,9 @@ fn write_all(out: &Path, report: &Report<'_>, object: &str) -> Result<(), Error>
         ("cores.csv", cores_csv(report)),
         ("report.html", page(report)),
     ];
-    for (name, text) in files {
+    let learned = learned_csv(report);
+    let learned = learned.into_iter().map(|text| ("weights.csv", text));
+    for (name, text) in files.into_iter().chain(learned) {
         let path = out.join(name);
         std::fs::write(&path, text).map_err(|e| Error::file(&path, "write", &e))?;
     }

@@ -20,7 +20,7 @@ mod threaded;
 mod trace;
 
 pub use record::{RecordRequest, Recorder};
-pub use recording::{Recording, SampleResult};
+pub use recording::{LearnedWeight, Recording, SampleResult};
 pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};

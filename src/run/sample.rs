@@ -260,6 +260,7 @@ impl Merger {
             samples_asked: stimulus.len(),
             ticks_per_sample: stimulus.ticks(),
             lost,
+            learned: Vec::new(),
             trace_records: self.trace.map(TraceWriter::finish).transpose()?,
             recorded: self.recorder.map(Recorder::finish).transpose()?.unwrap_or_default(),
         })

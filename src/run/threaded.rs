@@ -1,7 +1,7 @@
 //! The only file that spawns threads: samples at once on copies of the chip, or blocks of cores at once within one.
 
 use super::record::{Probe, Recorder};
-use super::recording::Recording;
+use super::recording::{LearnedWeight, Recording};
 use super::sample::{Finished, Merger, Setting, Stream, Tick, run_sample};
 use super::{Runner, Stimulus, stopped};
 use crate::chip::{Chip, ChipCounters, ChipImage, CoreBlock};
@@ -92,7 +92,27 @@ pub(super) fn within_samples(
         })
         .expect("invariant: workers do not panic")?;
     }
-    merger.finish(chip.counters(), chip.interface().lost_copies().to_vec(), stimulus)
+    let mut recording = merger.finish(chip.counters(), chip.interface().lost_copies().to_vec(), stimulus)?;
+    recording.learned = learned(image, &chip);
+    Ok(recording)
+}
+
+/// Plastic synapses as they stand, by source and target.
+fn learned(image: &ChipImage, chip: &Chip) -> Vec<LearnedWeight> {
+    let mut all = Vec::new();
+    for (core, projection, weights) in chip.learned_weights() {
+        let rows = &image.cores[core].config.plastic[projection];
+        for (axon, &source) in rows.sources.iter().enumerate() {
+            all.extend(rows.range(axon).map(|i| LearnedWeight {
+                source,
+                target: rows.neurons[rows.targets[i] as usize],
+                initial: rows.weights[i],
+                learned: weights[i],
+            }));
+        }
+    }
+    all.sort_unstable();
+    all
 }
 
 /// The block after a step, or the panic it met.
