@@ -388,3 +388,46 @@ proptest! {
         prop_assert!(run(&network, &spec, cap, Level::Packet) == run(&network, &spec, 64, Level::Analytic));
     }
 }
+
+/// The trace of one neuron of the NIR paper as Lava and as a Loihi 2 chip recorded it, through the whole program.
+#[test]
+fn golden_traces_of_lava_and_loihi2_are_matched() {
+    let Some(data) = crate::support::data("golden_traces_of_lava_and_loihi2_are_matched") else { return };
+    let read = |name: &str| -> Vec<[f64; 3]> {
+        let text = std::fs::read_to_string(data.join("nir/real/01_lif").join(name)).unwrap();
+        let row = |line: &str| line.split(',').map(|x| x.trim().parse().unwrap()).collect::<Vec<f64>>();
+        text.lines().map(|line| row(line).try_into().unwrap()).collect()
+    };
+    let (lava, chip) = (read("lif_lava_cpu_fixed.csv"), read("lif_lava_loihi_fixed.csv"));
+    let folder = Folder::new();
+    // tau 2.5 ms at dt 0.1 ms is 163 of 4,096; an input adds 10 << 6 and the threshold is 25 << 6.
+    folder.write(
+        "network.toml",
+        "format = \"spikemesh-network-1\"\nname = \"lif\"\n[[population]]\nname = \"in\"\nsize = 1\ninput = true\n\
+         [[population]]\nname = \"lif\"\nsize = 1\nmodel = \"lava-lif\"\noutput = true\n\
+         [population.registers]\ndu = 4095\ndv = 163\nvth = 25\n\
+         [[projection]]\nsource = \"in\"\ntarget = \"lif\"\nweights = [[10]]\n",
+    );
+    let spikes: String =
+        lava.iter().enumerate().filter(|(_, row)| row[0] != 0.0).map(|(t, _)| format!("{t},0\n")).collect();
+    folder.write("in.csv", format!("tick,input\n{spikes}"));
+    let config = folder.write(
+        "run.toml",
+        "[network]\nfile = \"network.toml\"\n[chip]\npreset = \"loihi2-like\"\n[stimulus]\nkind = \"csv\"\nfile = \"in.csv\"\n\
+         [run]\nticks = 1000\n[[record]]\npopulation = \"lif\"\nvariables = [\"v\", \"spikes\"]\n",
+    );
+    expect(&["run", &config, "--out", &folder.path("out")], 0);
+    let numbers = |name: &str| -> Vec<i64> {
+        let bytes = std::fs::read(folder.0.join("out").join(name)).unwrap();
+        bytes[128..].chunks_exact(8).map(|word| i64::from_le_bytes(word.try_into().unwrap())).collect()
+    };
+    let (v, fired) = (numbers("lif.v.npy"), numbers("lif.spikes.npy"));
+    let fired: Vec<usize> = fired.chunks_exact(4).map(|row| row[1] as usize).collect();
+    for (name, trace, least) in [("Lava", &lava, 1000), ("the Loihi 2 chip", &chip, 996)] {
+        let equal = trace.iter().zip(&v).filter(|(row, v)| row[1] == **v as f64).count();
+        let wanted: Vec<usize> = (0..trace.len()).filter(|&t| trace[t][2] != 0.0).collect();
+        println!("golden: {name}: {equal} of {} voltages, {} of {} spikes", v.len(), fired.len(), wanted.len());
+        assert!(equal >= least, "{name}: {equal}");
+        assert_eq!(fired, wanted, "{name}");
+    }
+}
