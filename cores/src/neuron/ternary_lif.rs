@@ -39,8 +39,8 @@ impl NeuronModel for TernaryLif {
         discipline: Discipline::PerTick,
         exact_sums: true,
         example: Example {
-            registers: &[("du", 800), ("dv", 200), ("vth_lo", -600), ("vth_hi", 900), ("bias_mant", -250)],
-            drive: &[20],
+            registers: &[("du", 800), ("dv", 200), ("vth_lo", -600), ("vth_hi", 900), ("bias_mant", -2_500)],
+            drive: &[60],
             ticks: 200,
         },
     };
