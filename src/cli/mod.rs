@@ -3,7 +3,9 @@
 mod inspect;
 mod map;
 mod new;
+mod output;
 mod preset;
+mod ranc;
 mod run;
 
 use crate::config::{NetworkSource, RunConfig};
@@ -29,6 +31,8 @@ enum Command {
     Run(run::Arguments),
     /// Map a network: does it fit, where does it go, what is lost
     Map(map::Arguments),
+    /// Run RANC's own files: its potentials, spikes and output bus, and hops, latency and energy on top
+    Ranc(ranc::Arguments),
     /// List the graph in a NIR file
     Inspect(inspect::Arguments),
     /// List or print the chips and price tables that come with the program
@@ -65,6 +69,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
     let outcome = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
+        Command::Ranc(arguments) => ranc::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),
         Command::New(arguments) => new::run(&arguments),
