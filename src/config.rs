@@ -4,7 +4,7 @@ use crate::chip::ChipSpec;
 use crate::error::Error;
 use crate::mapper::{MapOptions, Placement, placers};
 use crate::network::{Conventions, Integrator, RandomNetwork, Reset};
-use crate::run::{Coding, SampleSelection, StimulusConfig};
+use crate::run::{Coding, RecordRequest, SampleSelection, StimulusConfig};
 use crate::toml_reader::{Document, Table};
 use spikemesh_router::Level;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,8 @@ pub struct RunConfig {
     pub level: Level,
     /// Whether the f64 reference runs beside the chip.
     pub reference: bool,
+    /// What is recorded of populations.
+    pub record: Vec<RecordRequest>,
     /// Folder that the path of a price table is taken from: that of the file which names it.
     pub prices_folder: PathBuf,
 }
@@ -79,6 +81,7 @@ impl RunConfig {
             let levels = [("analytic", Level::Analytic), ("packet", Level::Packet)];
             let level = run.choice("level", &levels).unwrap_or(Level::Analytic);
             let reference = run.flag("reference").unwrap_or(false);
+            let record = root.tables("record").iter().map(read_record).collect();
             let stimulus = read_stimulus(&root.table("stimulus"), folder);
             chip.zip(network).zip(stimulus).map(|((chip, network), stimulus)| Self {
                 name,
@@ -91,6 +94,7 @@ impl RunConfig {
                 seed,
                 level,
                 reference,
+                record,
                 prices_folder,
             })
         };
@@ -129,6 +133,22 @@ fn read_network(table: &Table<'_>, folder: &Path) -> Option<NetworkSource> {
     let wanted = "the path of a NIR file (or give `file`, a network file, or a table `network.random`)";
     let path = table.required_text("nir", wanted);
     Some(NetworkSource::Nir(folder.join(path)))
+}
+
+fn read_record(table: &Table<'_>) -> RecordRequest {
+    if !table.has("variables") {
+        table.problem("variables", "the key `variables` is missing", "as in [\"v\", \"spikes\"]");
+    }
+    RecordRequest {
+        population: table.required_text("population", "the name of a population"),
+        variables: table.texts("variables").unwrap_or_default(),
+        neurons: table
+            .whole_list("neurons", 0, u32::MAX.into())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|n| n as u32)
+            .collect(),
+    }
 }
 
 /// Conventions; a network file has its own, and none are wanted beside it.
@@ -214,7 +234,7 @@ fn read_coding(table: &Table<'_>) -> Coding {
 }
 
 fn read_stimulus(table: &Table<'_>, folder: &Path) -> Option<StimulusConfig> {
-    let kinds = [("images", 0), ("csv", 1), ("npz", 2), ("poisson", 3)];
+    let kinds = [("images", 0), ("csv", 1), ("npz", 2), ("poisson", 3), ("none", 4)];
     let kind = table.required_choice("kind", &kinds)?;
     // An environment variable may stand for the folder of data that the tree does not hold.
     let path = |key: &str| {
@@ -245,6 +265,7 @@ fn read_stimulus(table: &Table<'_>, folder: &Path) -> Option<StimulusConfig> {
         },
         1 => StimulusConfig::Csv(path("file")),
         2 => StimulusConfig::Npz(path("file")),
+        4 => StimulusConfig::Silent { samples: table.whole("samples", 1, 1 << 24).unwrap_or(1) as usize },
         _ => {
             let (num, den) = table.whole_pair("chance", 0, 1 << 40).unwrap_or((1, 10));
             if num > den || den == 0 {

@@ -242,6 +242,16 @@ impl<'d> Table<'d> {
         texts
     }
 
+    /// A list of whole numbers within bounds; `None` if absent or wrong (reported).
+    pub(crate) fn whole_list(&self, key: &str, least: i64, most: i64) -> Option<Vec<i64>> {
+        let value = self.get(key)?;
+        let Some(numbers) = whole_list(value.get_ref()) else {
+            self.ill_typed(key, "a list of whole numbers", value.get_ref());
+            return None;
+        };
+        self.within(key, &numbers, least, most).then_some(numbers)
+    }
+
     /// Rows of whole numbers within bounds, which may differ in length; `None` if absent or wrong (reported).
     pub(crate) fn whole_rows(&self, key: &str, least: i64, most: i64) -> Option<Vec<Vec<i64>>> {
         let value = self.get(key)?;

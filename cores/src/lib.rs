@@ -23,7 +23,8 @@ mod synapse;
 pub use crate::core::{Core, CoreConfig, CoreError, Noise, Synapses};
 pub use counters::CoreCounters;
 pub use neuron::{
-    Discipline, Draws, Lfsr, ModelInfo, ModelKind, NeuronModel, Overflow, OverflowKind, Spike, Step, Values,
+    Discipline, Draws, Example, Lfsr, ModelInfo, ModelKind, NeuronModel, Overflow, OverflowKind, Response,
+    Spike, Step, Values, respond,
 };
 pub use plasticity::{
     Engine, Expression, ExpressionError, Factor, Plastic, PlasticRows, Product, RecordedStreams, Rule, Streams,

@@ -44,6 +44,10 @@ impl CoreBlock {
     pub fn step(&mut self) {
         for slot in &mut self.slots {
             let before = *slot.core.counters();
+            if slot.core.order_matters() {
+                // Ascending by axon is ascending by source, so results do not depend on where sources sit.
+                slot.events.sort_unstable();
+            }
             for (axon, payload, wait) in slot.events.drain(..) {
                 slot.core.deliver(axon, payload, wait.into());
             }
@@ -112,6 +116,14 @@ impl CoreBlock {
                     .flat_map(|(axon, payload, wait)| [i64::from(axon.0), (*payload).into(), (*wait).into()]),
             );
         }
+    }
+
+    pub(super) fn core(&self, core: usize) -> &Core {
+        &self.slots[core].core
+    }
+
+    pub(super) fn core_mut(&mut self, core: usize) -> &mut Core {
+        &mut self.slots[core].core
     }
 
     pub(super) fn membrane(&self, core: usize, neuron: u32) -> i64 {

@@ -316,6 +316,11 @@ impl Interface {
         self.records.iter()
     }
 
+    /// Cores in use.
+    pub(super) fn core_count(&self) -> usize {
+        self.tables.core_ids.len()
+    }
+
     /// (Block, place in it) of a core in use.
     pub(super) fn place(core: usize) -> (usize, usize) {
         (core / BLOCK_CORES, core % BLOCK_CORES)

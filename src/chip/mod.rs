@@ -28,6 +28,7 @@ pub use spec::{
 };
 
 use crate::error::Error;
+use spikemesh_cores::{Overflow, Values};
 use spikemesh_router::Level;
 use std::collections::BTreeMap;
 
@@ -108,6 +109,42 @@ impl Chip {
     /// The whole state in a fixed order, for digests.
     pub fn state_words(&self, out: &mut Vec<i64>) {
         self.blocks.iter().for_each(|block| block.state_words(out));
+    }
+
+    /// State variables of a core in use, in the order of its model's list.
+    pub fn state(&self, core: usize) -> Vec<Values<'_>> {
+        let (block, place) = Interface::place(core);
+        self.blocks[block].core(place).state()
+    }
+
+    /// Whether overflows are listed one by one.
+    pub fn list_overflows(&mut self, list: bool) {
+        for core in 0..self.interface.core_count() {
+            let (block, place) = Interface::place(core);
+            self.blocks[block].core_mut(place).list_overflows(list);
+        }
+    }
+
+    /// Hands over the overflows listed since the last call, by core in use.
+    pub fn take_overflows(&mut self, mut take: impl FnMut(usize, &[Overflow])) {
+        for core in 0..self.interface.core_count() {
+            let (block, place) = Interface::place(core);
+            let list = self.blocks[block].core_mut(place).take_overflows();
+            if !list.is_empty() {
+                take(core, &list);
+            }
+        }
+    }
+
+    /// Weights of the plastic projections of every core in use, as they stand: (core, projection there, weights).
+    pub fn learned_weights(&self) -> Vec<(usize, usize, Vec<i32>)> {
+        let mut all = Vec::new();
+        for core in 0..self.interface.core_count() {
+            let (block, place) = Interface::place(core);
+            let plastic = self.blocks[block].core(place).plastic().iter().enumerate();
+            all.extend(plastic.map(|(i, plastic)| (core, i, plastic.weights().to_vec())));
+        }
+        all
     }
 
     /// The membrane of a neuron, by its network number; `None` for an input.

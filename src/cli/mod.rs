@@ -2,6 +2,7 @@
 
 mod inspect;
 mod map;
+mod models;
 mod new;
 mod output;
 mod preset;
@@ -33,6 +34,8 @@ enum Command {
     Map(map::Arguments),
     /// Run RANC's own files: its potentials, spikes and output bus, and hops, latency and energy on top
     Ranc(ranc::Arguments),
+    /// List the neuron models with their registers
+    Models(models::Arguments),
     /// List the graph in a NIR file
     Inspect(inspect::Arguments),
     /// List or print the chips and price tables that come with the program
@@ -70,6 +73,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Command::Run(arguments) => run::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
         Command::Ranc(arguments) => ranc::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),
         Command::New(arguments) => new::run(&arguments),

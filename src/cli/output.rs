@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::error::{Error, ErrorKind, Problem};
-use crate::report::{Report, cores_csv, json, links_csv, page, summary};
+use crate::report::{Report, cores_csv, json, learned_csv, links_csv, page, summary};
 use std::path::{Path, PathBuf};
 
 /// A folder for the report that nobody else writes to.
@@ -78,7 +78,9 @@ fn write_all(out: &Path, report: &Report<'_>, object: &str) -> Result<(), Error>
         ("cores.csv", cores_csv(report)),
         ("report.html", page(report)),
     ];
-    for (name, text) in files {
+    let learned = learned_csv(report);
+    let learned = learned.into_iter().map(|text| ("weights.csv", text));
+    for (name, text) in files.into_iter().chain(learned) {
         let path = out.join(name);
         std::fs::write(&path, text).map_err(|e| Error::file(&path, "write", &e))?;
     }

@@ -87,6 +87,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
         level,
         reference: None,
         trace: None,
+        recorder: None,
         stop: &stop,
         progress: &|_, ticks| bar.inc(ticks),
     };

@@ -9,7 +9,7 @@ use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind};
 use crate::mapper::{Mapping, map};
 use crate::network::{Network, Oracle};
 use crate::report::Report;
-use crate::run::{Runner, Stimulus, TraceWriter};
+use crate::run::{Recorder, Runner, Stimulus, TraceWriter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spikemesh_router::Level;
 use std::io::IsTerminal;
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// Write every packet to a trace file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// List every wrap, clip, saturation and merged or dropped event in overflows.csv
+    #[arg(long)]
+    overflows: bool,
     /// Run at most so many samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -82,6 +85,9 @@ fn run_mapped(
 ) -> Result<u8, Error> {
     let oracle = config.reference.then(|| Oracle::new(network));
     let trace = arguments.trace.as_deref().map(|path| TraceWriter::create(path, &mapping.image, config.ticks));
+    let recorder = (arguments.overflows || !config.record.is_empty())
+        .then(|| Recorder::create(out, &mapping.image, &config.record, arguments.overflows))
+        .transpose()?;
     let threads = arguments.threads.map_or_else(processors, usize::from);
     let started = std::time::Instant::now();
     let bar = progress_bar(stimulus);
@@ -90,6 +96,7 @@ fn run_mapped(
         level: config.level,
         reference: oracle.as_ref(),
         trace: trace.transpose()?,
+        recorder,
         stop: stop_on_interrupt()?.as_ref(),
         progress: &|samples, ticks| bar.inc(if stimulus.len() > 1 { samples as u64 } else { ticks }),
     }

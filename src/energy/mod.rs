@@ -16,6 +16,8 @@ pub const CAUSES: &[(&str, &str)] = &[
     ("synaptic_operation", "a synapse read and added"),
     ("neuron_update_active", "an update of a neuron with input, bias or state"),
     ("neuron_update_idle", "an update of a neuron with nothing to do"),
+    ("learning_update", "an evaluation of a learning rule for one synapse"),
+    ("trace_update", "an update of a learning trace"),
     ("same_core_spike", "a packet to the core that sent it"),
     ("same_router_spike", "a packet from a core to another core on the same router"),
     ("hop_east_west", "a flit over a horizontal link"),
@@ -52,6 +54,7 @@ pub struct EnergyTable {
 const TABLES: &[(&str, &str)] = &[
     ("loihi1-davies2018", include_str!("tables/loihi1-davies2018.toml")),
     ("generic-28nm", include_str!("tables/generic-28nm.toml")),
+    ("unpriced", include_str!("tables/unpriced.toml")),
 ];
 
 impl EnergyTable {
@@ -112,6 +115,8 @@ impl EnergyTable {
             "synaptic_operation" => core.synaptic_operations,
             "neuron_update_active" => core.updates_active,
             "neuron_update_idle" => core.updates_idle,
+            "learning_update" => core.learning_updates,
+            "trace_update" => core.trace_updates,
             "same_core_spike" => counters.noc.same_endpoint,
             "same_router_spike" => counters.noc.same_router,
             "hop_east_west" => class(0),

@@ -30,7 +30,8 @@ pub fn links_csv(report: &Report<'_>) -> String {
 pub fn cores_csv(report: &Report<'_>) -> String {
     let mut out = String::from(
         "core,x,y,neurons,in_axons,out_axons,synapse_words,synapses,axon_events,synaptic_operations,\
-         updates_active,updates_idle,spikes,wraps,bias_wraps,clips,packets_sent,copies_received\n",
+         updates_active,updates_idle,spikes,wraps,bias_wraps,clips,saturations,merged,dropped,learning_updates,\
+         weight_changes,trace_updates,packets_sent,copies_received\n",
     );
     for ((core, c), held) in report.recording.counters.cores.iter().zip(report.uses) {
         let endpoint = spikemesh_router::EndpointId(*core);
@@ -38,7 +39,7 @@ pub fn cores_csv(report: &Report<'_>) -> String {
         let ends = &report.recording.counters.noc.endpoints[endpoint.index()];
         let _ = writeln!(
             out,
-            "{core},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            "{core},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             at.x,
             at.y,
             held.neurons,
@@ -54,9 +55,28 @@ pub fn cores_csv(report: &Report<'_>) -> String {
             c.wraps,
             c.bias_wraps,
             c.clips,
+            c.saturations,
+            c.merged,
+            c.dropped,
+            c.learning_updates,
+            c.weight_changes,
+            c.trace_updates,
             ends.injected,
             ends.ejected
         );
     }
     out
+}
+
+/// One line a plastic synapse, by network numbers; `None` where nothing learns.
+pub fn learned_csv(report: &Report<'_>) -> Option<String> {
+    let learned = &report.recording.learned;
+    if learned.is_empty() {
+        return None;
+    }
+    let mut out = String::from("source,target,initial,learned\n");
+    for weight in learned {
+        let _ = writeln!(out, "{},{},{},{}", weight.source, weight.target, weight.initial, weight.learned);
+    }
+    Some(out)
 }

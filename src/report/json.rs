@@ -53,6 +53,7 @@ pub fn json(report: &Report<'_>) -> Value {
         "rates": report.rates(),
         "quantisation": report.losses,
         "trace_records": recording.trace_records,
+        "recorded": recording.recorded.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "wall_time_s": report.wall_s,
         "threads": report.threads,
     });
@@ -70,7 +71,13 @@ pub fn json(report: &Report<'_>) -> Value {
         "synaptic_operations": core.synaptic_operations,
         "axon_events": core.axon_events,
         "neuron_updates": { "active": core.updates_active, "idle": core.updates_idle },
-        "overflow": { "wraps": core.wraps, "bias_wraps": core.bias_wraps, "clips": core.clips },
+        "overflow": {
+            "wraps": core.wraps, "bias_wraps": core.bias_wraps, "clips": core.clips,
+            "saturations": core.saturations, "merged": core.merged, "dropped": core.dropped,
+        },
+        "learning": {
+            "updates": core.learning_updates, "weight_changes": core.weight_changes, "trace_updates": core.trace_updates,
+        },
     });
     let costs = json!({
         "hops": {

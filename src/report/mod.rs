@@ -4,11 +4,13 @@ mod csv;
 mod heat_map;
 mod html;
 mod json;
+mod line_plot;
 mod text;
 
-pub use csv::{cores_csv, links_csv};
+pub use csv::{cores_csv, learned_csv, links_csv};
 pub use html::page;
 pub use json::{REPORT_VERSION, json};
+pub use line_plot::{Line, line_plot};
 pub use text::summary;
 
 use crate::chip::{ChipImage, Readout};

@@ -180,16 +180,29 @@ pub fn summary(report: &Report<'_>) -> String {
         let _ = write!(time, "; energy-delay product {} a sample", si(product, "Js"));
     }
     lines.push(("chip time", time));
-    if core.wraps + core.bias_wraps + core.clips > 0 {
-        lines.push((
-            "overflow",
-            format!(
-                "{} sums wrapped, {} bias sums wrapped, {} potentials clipped",
-                grouped(core.wraps),
-                grouped(core.bias_wraps),
-                grouped(core.clips),
-            ),
-        ));
+    let overflows = [
+        (core.wraps, "sums wrapped"),
+        (core.bias_wraps, "bias sums wrapped"),
+        (core.clips, "potentials clipped"),
+        (core.saturations, "values saturated"),
+        (core.merged, "axon events merged"),
+        (core.dropped, "axon events dropped"),
+    ];
+    if overflows.iter().any(|(count, _)| *count > 0) {
+        // The first three are always said together, so that a zero among them is seen to be one.
+        let said = overflows.iter().enumerate().filter(|(i, (count, _))| *i < 3 || *count > 0);
+        let said: Vec<_> = said.map(|(_, (count, what))| format!("{} {what}", grouped(*count))).collect();
+        lines.push(("overflow", said.join(", ")));
+    }
+    if core.learning_updates > 0 {
+        let text = format!(
+            "{} updates of {} synapses, {} changed a weight; {} trace updates",
+            grouped(core.learning_updates),
+            grouped(recording.learned.len() as u64),
+            grouped(core.weight_changes),
+            grouped(core.trace_updates),
+        );
+        lines.push(("learning", text));
     }
     let rates: Vec<_> = report
         .rates()

@@ -12,13 +12,15 @@
 //! Samples do not depend on each other (unless synapses learn: then they come in order), so they may run at once on copies of the chip; within a sample, blocks may step
 //! at once. Both give the same bytes as one thread: merging is in the order of samples, and nothing else is shared.
 
+mod record;
 mod recording;
 mod sample;
 mod stimulus;
 mod threaded;
 mod trace;
 
-pub use recording::{Recording, SampleResult};
+pub use record::{RecordRequest, Recorder};
+pub use recording::{LearnedWeight, Recording, SampleResult};
 pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};
@@ -39,6 +41,8 @@ pub struct Runner<'a> {
     pub reference: Option<&'a Oracle>,
     /// Where packets are written.
     pub trace: Option<TraceWriter>,
+    /// Where variables, spikes and overflows are recorded.
+    pub recorder: Option<Recorder>,
     /// Set by the user to end the run after the samples under way.
     pub stop: &'a AtomicBool,
     /// Called with the number of finished samples and ticks, for a progress bar.

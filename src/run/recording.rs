@@ -16,6 +16,19 @@ pub struct SampleResult {
     pub outputs: Vec<i64>,
 }
 
+/// A plastic synapse after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LearnedWeight {
+    /// Network number of its source.
+    pub source: u32,
+    /// Network number of its target.
+    pub target: u32,
+    /// Weight at the start.
+    pub initial: i32,
+    /// Weight at the end.
+    pub learned: i32,
+}
+
 /// A run's results, merged over samples in their order.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -43,6 +56,10 @@ pub struct Recording {
     pub lost: Vec<LostCopy>,
     /// Packets written to the trace, if one was asked for.
     pub trace_records: Option<u64>,
+    /// Weights of plastic synapses after the last sample.
+    pub learned: Vec<LearnedWeight>,
+    /// Files that were recorded.
+    pub recorded: Vec<std::path::PathBuf>,
 }
 
 impl Recording {

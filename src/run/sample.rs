@@ -1,5 +1,6 @@
 //! One sample on one chip, and the merging of samples in their order.
 
+use super::record::{Probe, Recorder, append_overflows};
 use super::recording::{Digests, Recording, SampleResult, append_spike, first_largest};
 use super::trace::{TraceWriter, append_record};
 use super::{Stimulus, stopped};
@@ -24,6 +25,8 @@ pub(super) struct Setting<'a> {
     pub(super) stimulus: &'a Stimulus,
     pub(super) reference: Option<&'a Oracle>,
     pub(super) keep_records: bool,
+    pub(super) probes: &'a [Probe],
+    pub(super) list_overflows: bool,
     pub(super) stop: &'a AtomicBool,
     pub(super) progress: &'a (dyn Fn(usize, u64) + Sync),
 }
@@ -37,8 +40,41 @@ pub(super) struct Finished {
     state: Digest,
 }
 
-/// Takes a sample's spikes and packets as they come: (spikes for the digest, records for the trace).
-pub(super) type Drain<'d> = dyn FnMut(&mut Vec<u8>, &mut Vec<u8>) -> Result<(), Error> + 'd;
+/// What a sample leaves while it runs, as bytes for the digest and for files.
+#[derive(Default)]
+pub(super) struct Stream {
+    /// Spikes for the digest.
+    spikes: Vec<u8>,
+    /// Packets for the trace.
+    packets: Vec<u8>,
+    /// Values for each recorded array.
+    values: Vec<Vec<u8>>,
+    /// Lines of the table of overflows.
+    overflows: Vec<u8>,
+}
+
+impl Stream {
+    fn new(probes: usize) -> Self {
+        Self { values: vec![Vec::new(); probes], ..Self::default() }
+    }
+
+    fn len(&self) -> usize {
+        let values: usize = self.values.iter().map(Vec::len).sum();
+        self.spikes.len() + self.packets.len() + values + self.overflows.len()
+    }
+
+    /// Takes what another stream of the same sample holds, leaving it empty.
+    pub(super) fn take(&mut self, other: &mut Self) {
+        self.spikes.append(&mut other.spikes);
+        self.packets.append(&mut other.packets);
+        self.values.resize(other.values.len(), Vec::new());
+        self.values.iter_mut().zip(&mut other.values).for_each(|(mine, theirs)| mine.append(theirs));
+        self.overflows.append(&mut other.overflows);
+    }
+}
+
+/// Takes what a sample leaves as it comes.
+pub(super) type Drain<'d> = dyn FnMut(&mut Stream) -> Result<(), Error> + 'd;
 
 /// Makes a whole tick of a chip: (chip, input indices that spike, whether packets are kept, results).
 pub(super) type Tick<'t> = dyn FnMut(&mut Chip, &[u32], bool, &mut TickSpikes) + 't;
@@ -61,7 +97,7 @@ pub(super) fn run_sample(
     // may be too long for that.
     let may_be_cut = setting.stimulus.len() == 1;
     let mut spikes = TickSpikes::default();
-    let (mut spike_bytes, mut trace_bytes) = (Vec::new(), Vec::new());
+    let mut stream = Stream::new(setting.probes.len());
     let mut outputs = vec![0i64; network.outputs.len()];
     let mut counts = vec![0u64; network.populations.len()];
     let mut raster = Vec::new();
@@ -78,7 +114,7 @@ pub(super) fn run_sample(
         // Spikes ascend by neuron and so do populations.
         let mut population = 0;
         for &(neuron, payload) in &spikes.spikes {
-            append_spike(&mut spike_bytes, sample as u32, u64::from(t), neuron, payload);
+            append_spike(&mut stream.spikes, sample as u32, u64::from(t), neuron, payload);
             while neuron - network.populations[population].first >= network.populations[population].size {
                 population += 1;
             }
@@ -89,16 +125,24 @@ pub(super) fn run_sample(
         }
         spikes.outputs.iter().for_each(|&output| outputs[output as usize] += 1);
         for packet in chip.interface().records() {
-            append_record(&mut trace_bytes, sample as u32, u64::from(t), 0, packet);
+            append_record(&mut stream.packets, sample as u32, u64::from(t), 0, packet);
         }
-        if spike_bytes.len() + trace_bytes.len() > DRAIN_BYTES {
-            drain(&mut spike_bytes, &mut trace_bytes)?;
+        for (probe, values) in setting.probes.iter().zip(&mut stream.values) {
+            probe.sample(chip, sample as u32, t, &spikes.spikes, values);
+        }
+        if setting.list_overflows {
+            chip.take_overflows(|core, list| {
+                append_overflows(&mut stream.overflows, setting.image, (sample as u32, t, core), list);
+            });
+        }
+        if stream.len() > DRAIN_BYTES {
+            drain(&mut stream)?;
         }
         if t % 1024 == 1023 {
             (setting.progress)(0, 1024);
         }
     }
-    drain(&mut spike_bytes, &mut trace_bytes)?;
+    drain(&mut stream)?;
     (setting.progress)(1, u64::from(ticks) % 1024);
     if network.readout == Readout::ProbedMembrane {
         for ((value, neuron), rest) in outputs.iter_mut().zip(&network.outputs).zip(&network.output_rests) {
@@ -146,10 +190,16 @@ pub(super) struct Merger {
     raster: Vec<(u32, u32)>,
     raster_stride: u32,
     trace: Option<TraceWriter>,
+    recorder: Option<Recorder>,
 }
 
 impl Merger {
-    pub(super) fn new(image: &ChipImage, reference: bool, trace: Option<TraceWriter>) -> Self {
+    pub(super) fn new(
+        image: &ChipImage,
+        reference: bool,
+        trace: Option<TraceWriter>,
+        recorder: Option<Recorder>,
+    ) -> Self {
         let populations = image.network.populations.len();
         Self {
             digests: Digests::default(),
@@ -159,18 +209,22 @@ impl Merger {
             raster: Vec::new(),
             raster_stride: raster_stride(image),
             trace,
+            recorder,
         }
     }
 
-    /// Takes spikes and packets of the sample under way.
-    pub(super) fn drain(&mut self, spikes: &mut Vec<u8>, packets: &mut Vec<u8>) -> Result<(), Error> {
-        self.digests.spikes(spikes);
-        spikes.clear();
+    /// Takes what the sample under way has left so far.
+    pub(super) fn drain(&mut self, stream: &mut Stream) -> Result<(), Error> {
+        self.digests.spikes(&stream.spikes);
+        stream.spikes.clear();
         if let Some(trace) = &mut self.trace {
-            trace.write(packets)?;
+            trace.write(&stream.packets)?;
         }
-        packets.clear();
-        Ok(())
+        stream.packets.clear();
+        match &mut self.recorder {
+            Some(recorder) => recorder.write(&mut stream.values, &mut stream.overflows),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn sample(&mut self, finished: Finished) {
@@ -206,7 +260,9 @@ impl Merger {
             samples_asked: stimulus.len(),
             ticks_per_sample: stimulus.ticks(),
             lost,
+            learned: Vec::new(),
             trace_records: self.trace.map(TraceWriter::finish).transpose()?,
+            recorded: self.recorder.map(Recorder::finish).transpose()?.unwrap_or_default(),
         })
     }
 }

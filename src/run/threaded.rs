@@ -1,7 +1,8 @@
 //! The only file that spawns threads: samples at once on copies of the chip, or blocks of cores at once within one.
 
-use super::recording::Recording;
-use super::sample::{Finished, Merger, Setting, Tick, run_sample};
+use super::record::{Probe, Recorder};
+use super::recording::{LearnedWeight, Recording};
+use super::sample::{Finished, Merger, Setting, Stream, Tick, run_sample};
 use super::{Observer, Runner, Stimulus, stopped};
 use crate::chip::{Chip, ChipCounters, ChipImage, CoreBlock};
 use crate::error::Error;
@@ -9,8 +10,15 @@ use crossbeam::channel;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-fn setting<'a>(image: &'a ChipImage, stimulus: &'a Stimulus, runner: &Runner<'a>) -> Setting<'a> {
+fn setting<'a>(
+    image: &'a ChipImage,
+    stimulus: &'a Stimulus,
+    runner: &Runner<'a>,
+    probes: &'a [Probe],
+) -> Setting<'a> {
     Setting {
+        probes,
+        list_overflows: runner.recorder.as_ref().is_some_and(Recorder::lists_overflows),
         image,
         stimulus,
         reference: runner.reference,
@@ -28,15 +36,16 @@ pub(super) fn within_samples(
     runner: Runner<'_>,
     observe: &mut Observer<'_>,
 ) -> Result<Recording, Error> {
-    let setting = setting(image, stimulus, &runner);
-    let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace);
+    let probes = runner.recorder.as_ref().map(|recorder| recorder.probes().to_vec()).unwrap_or_default();
+    let setting = setting(image, stimulus, &runner, &probes);
+    chip.list_overflows(setting.list_overflows);
+    let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace, runner.recorder);
     let mut run_all = |tick: &mut Tick<'_>| -> Result<(), Error> {
         for sample in 0..stimulus.len() {
             if stopped(runner.stop) {
                 break;
             }
-            let drain = &mut |spikes: &mut Vec<u8>, packets: &mut Vec<u8>| merger.drain(spikes, packets);
-            match run_sample(&setting, &mut chip, sample, tick, drain)? {
+            match run_sample(&setting, &mut chip, sample, tick, &mut |stream| merger.drain(stream))? {
                 Some(finished) => merger.sample(finished),
                 None => break,
             }
@@ -88,7 +97,27 @@ pub(super) fn within_samples(
         })
         .expect("invariant: workers do not panic")?;
     }
-    merger.finish(chip.counters(), chip.interface().lost_copies().to_vec(), stimulus)
+    let mut recording = merger.finish(chip.counters(), chip.interface().lost_copies().to_vec(), stimulus)?;
+    recording.learned = learned(image, &chip);
+    Ok(recording)
+}
+
+/// Plastic synapses as they stand, by source and target.
+fn learned(image: &ChipImage, chip: &Chip) -> Vec<LearnedWeight> {
+    let mut all = Vec::new();
+    for (core, projection, weights) in chip.learned_weights() {
+        let rows = &image.cores[core].config.plastic[projection];
+        for (axon, &source) in rows.sources.iter().enumerate() {
+            all.extend(rows.range(axon).map(|i| LearnedWeight {
+                source,
+                target: rows.neurons[rows.targets[i] as usize],
+                initial: rows.weights[i],
+                learned: weights[i],
+            }));
+        }
+    }
+    all.sort_unstable();
+    all
 }
 
 /// The block after a step, or the panic it met.
@@ -104,19 +133,20 @@ struct Parcel {
     sample: usize,
     /// What came of it, or the panic it met: nothing may wait for ever.
     outcome: std::thread::Result<Option<Finished>>,
-    spikes: Vec<u8>,
-    packets: Vec<u8>,
+    stream: Stream,
 }
 
 /// Samples at once, each worker on its own copy of the chip; merged in the order of samples.
 pub(super) fn across_samples(
     image: &ChipImage,
-    chip: Chip,
+    mut chip: Chip,
     stimulus: &Stimulus,
     runner: Runner<'_>,
 ) -> Result<Recording, Error> {
-    let setting = setting(image, stimulus, &runner);
-    let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace);
+    let probes = runner.recorder.as_ref().map(|recorder| recorder.probes().to_vec()).unwrap_or_default();
+    let setting = setting(image, stimulus, &runner, &probes);
+    chip.list_overflows(setting.list_overflows);
+    let mut merger = Merger::new(image, runner.reference.is_some(), runner.trace, runner.recorder);
     let workers = runner.threads.min(stimulus.len());
     let (parcels, parcel) = channel::unbounded::<Parcel>();
     // Samples are given out only so far ahead of the merging: results that wait for their turn stay few.
@@ -130,22 +160,21 @@ pub(super) fn across_samples(
                 let (mut chip, parcels, given) = (chip.clone(), parcels.clone(), given.clone());
                 scope.spawn(move |_| {
                     for sample in given {
-                        let (mut spikes, mut packets) = (Vec::new(), Vec::new());
+                        let mut stream = Stream::default();
                         let outcome = catch_unwind(AssertUnwindSafe(|| {
                             run_sample(
                                 setting,
                                 &mut chip,
                                 sample,
                                 &mut |chip, inputs, keep, out| chip.tick(inputs, keep, out),
-                                &mut |s, p| {
-                                    spikes.append(s);
-                                    packets.append(p);
+                                &mut |part| {
+                                    stream.take(part);
                                     Ok(())
                                 },
                             )
                             .expect("invariant: nothing is written here")
                         }));
-                        if parcels.send(Parcel { sample, outcome, spikes, packets }).is_err() {
+                        if parcels.send(Parcel { sample, outcome, stream }).is_err() {
                             break;
                         }
                     }
@@ -180,7 +209,7 @@ pub(super) fn across_samples(
             while let Some(mut parcel) = waiting.remove(&due) {
                 due += 1;
                 if let (Ok(Some(finished)), Ok(())) = (parcel.outcome, &merged) {
-                    merged = merger.drain(&mut parcel.spikes, &mut parcel.packets);
+                    merged = merger.drain(&mut parcel.stream);
                     merger.sample(finished);
                 }
             }

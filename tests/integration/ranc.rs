@@ -27,7 +27,15 @@ fn run(import: &RancImport, ticks: u32, level: Level, threads: usize) -> (Value,
     let inputs = import.image.network.inputs.len() as u32;
     let stimulus = Stimulus::from_train(import.train.clone(), inputs, ticks);
     let stop = AtomicBool::new(false);
-    let runner = Runner { threads, level, reference: None, trace: None, stop: &stop, progress: &|_, _| {} };
+    let runner = Runner {
+        threads,
+        level,
+        reference: None,
+        trace: None,
+        recorder: None,
+        stop: &stop,
+        progress: &|_, _| {},
+    };
     let mut record = import.record(true);
     let recording =
         runner.run_observed(&import.image, &stimulus, &mut |chip, spikes| record.tick(chip, spikes)).unwrap();

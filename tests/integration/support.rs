@@ -102,7 +102,7 @@ pub(crate) fn run_image(
     reference: Option<&Oracle>,
 ) -> Recording {
     let stop = AtomicBool::new(false);
-    Runner { threads, level, reference, trace: None, stop: &stop, progress: &|_, _| {} }
+    Runner { threads, level, reference, trace: None, recorder: None, stop: &stop, progress: &|_, _| {} }
         .run(&mapping.image, stimulus)
         .unwrap()
 }

@@ -15,7 +15,7 @@
 //! §6.1, forward Euler.
 
 use super::fixed_lif::{ROUNDING, WIDE, draw, factor, number};
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values, purpose};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values, purpose};
 use crate::fixed::{Rounding, clip};
 use crate::registers::{Parameters, Register};
 
@@ -111,6 +111,21 @@ impl NeuronModel for Adex {
         variables: &["V", "W", "wait"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("leak", 3_277),
+                ("e_l", -4_587_520),
+                ("v_t", -3_276_800),
+                ("delta_t", 131_072),
+                ("peak", 0),
+                ("reset", -3_604_480),
+                ("b", 458_752),
+                ("decay_w", 655),
+                ("a", 6_554),
+            ],
+            drive: &[2_293_760],
+            ticks: 600,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

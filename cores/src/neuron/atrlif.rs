@@ -12,7 +12,7 @@
 //! theta and r start at theta0 and 0 and are not clipped. Source: Lava 0.10.0, `proc/atrlif`, fixed point.
 
 use super::lava_lif::POTENTIAL_MOST;
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::{clip, lava_wrap, trunc0_wide};
 use crate::registers::{Parameters, Register};
 
@@ -57,6 +57,18 @@ impl NeuronModel for AtrLif {
         variables: &["i", "v", "theta", "r"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("delta_i", 400),
+                ("delta_v", 400),
+                ("delta_theta", 100),
+                ("delta_r", 400),
+                ("theta_0", 400),
+                ("theta_step", 80),
+            ],
+            drive: &[40],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

@@ -12,7 +12,7 @@
 //! a value stays and is counted as a saturation. Source: brian2-loihi 0.5.2;
 //! equal on all recorded cases.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::{clip, trunc0_wide};
 use crate::registers::{Parameters, Register};
 
@@ -57,6 +57,11 @@ impl NeuronModel for Brian2Lif {
         variables: &["I", "v", "wait"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[("decay_i", 400), ("decay_v", 200), ("threshold", 64_000), ("refractory", 3)],
+            drive: &[1_000],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

@@ -16,7 +16,7 @@
 //! toward zero, so v trails the real value by less than 4096 / decay_v units for a constant input.
 //! Source: nengo-loihi 1.1.0 emulator (constants Q_BITS 21, U_BITS 23); Davies et al. 2018 for the widths.
 
-use super::{Discipline, ModelInfo, NeuronModel, Overflow, OverflowKind, Spike, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, Overflow, OverflowKind, Spike, Step, Values};
 use crate::NeuronId;
 use crate::fixed::{trunc0, wrap};
 use crate::registers::{ParameterError, Parameters, Register};
@@ -107,6 +107,11 @@ impl NeuronModel for CubaLif {
         variables: &["u", "v", "wait"],
         discipline: Discipline::PerTick,
         exact_sums: false,
+        example: Example {
+            registers: &[("decay_u", 400), ("decay_v", 200), ("threshold", 64_000), ("refractory", 3)],
+            drive: &[1_000],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

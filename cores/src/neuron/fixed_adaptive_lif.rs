@@ -9,7 +9,7 @@
 //! a unit to nearest). Source: Bellec et al. 2018 (LSNN) for the form, Gerstner et al. 2014 §5.1 for adaptive thresholds.
 
 use super::fixed_lif::{Membrane, ROUNDING, WIDE, check_limits, draw, factor, number};
-use super::{Discipline, ModelInfo, NeuronModel, Step, Values, purpose};
+use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values, purpose};
 use crate::registers::{ParameterError, Parameters, Register};
 
 /// The neurons of one core.
@@ -47,6 +47,11 @@ impl NeuronModel for FixedAdaptiveLif {
         variables: &["V", "a", "wait"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[("keep", 62_340), ("threshold", 1_000), ("keep_a", 65_000), ("step_a", 120)],
+            drive: &[120],
+            ticks: 300,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

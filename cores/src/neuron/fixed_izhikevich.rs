@@ -13,7 +13,7 @@
 //! "Simple model of spiking neurons", script of figure 3.
 
 use super::fixed_lif::{ROUNDING, WIDE, draw, number};
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values, purpose};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values, purpose};
 use crate::fixed::{Rounding, clip};
 use crate::registers::{Parameters, Register};
 
@@ -61,6 +61,19 @@ impl NeuronModel for FixedIzhikevich {
         variables: &["V", "U"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("a", 1_311),
+                ("b", 13_107),
+                ("c", -3_604_480),
+                ("d", 262_144),
+                ("peak", 1_966_080),
+                ("v0", -4_587_520),
+                ("u0", -917_504),
+            ],
+            drive: &[655_360],
+            ticks: 400,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

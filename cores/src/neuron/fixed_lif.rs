@@ -12,7 +12,7 @@
 //! 10 mV loses 4 % of its rate, the slow state 80 %); stochastic rounding is right in the mean. Draws are keyed by the
 //! network's number of the neuron and the tick. Source: Gerstner & Kistler 2002, §4.1, exact step over dt.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values, purpose};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values, purpose};
 use crate::fixed::{Rounding, clip};
 use crate::registers::{ParameterError, Parameters, Register};
 
@@ -145,6 +145,18 @@ impl NeuronModel for FixedLif {
         variables: &["V", "wait"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("keep", 62_340),
+                ("rest", -7_000),
+                ("threshold", -5_000),
+                ("reset", -7_000),
+                ("refractory", 2),
+                ("rounding", 3),
+            ],
+            drive: &[130],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

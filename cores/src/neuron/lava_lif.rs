@@ -10,7 +10,7 @@
 //! State is whole numbers, 64 bits wide because nothing bounds `a`. Decays round toward zero, by less than one unit.
 //! Source: Lava 0.10.0, `proc/lif/models.py`, tag `fixed_pt`; equal on all recorded cases.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::{clip, lava_wrap, trunc0_wide};
 use crate::registers::{Parameters, Register};
 
@@ -109,6 +109,7 @@ impl NeuronModel for LavaLif {
         variables: &["u", "v"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example { registers: &[("du", 400), ("dv", 200), ("vth", 1_000)], drive: &[16], ticks: 200 },
     };
 
     fn new(p: &Parameters) -> Self {

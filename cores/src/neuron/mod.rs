@@ -69,6 +69,28 @@ pub struct ModelInfo {
     pub discipline: Discipline,
     /// Whether sums of inputs must be exact, because the model neither wraps nor clips them at 32 bits or fewer.
     pub exact_sums: bool,
+    /// A neuron that shows what the model does.
+    pub example: Example,
+}
+
+/// Registers and a drive that show what a model does; registers not named have their defaults.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// Registers of one neuron.
+    pub registers: &'static [(&'static str, i64)],
+    /// Input of each channel in every driven tick: a sum, a count of active axons, or the weight of one event.
+    pub drive: &'static [i32],
+    /// Ticks of the response; the middle half is driven.
+    pub ticks: u32,
+}
+
+/// What one neuron does under a drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Every variable after every tick, in the order of the model's list.
+    pub variables: Vec<Vec<i64>>,
+    /// (tick, payload) of every spike.
+    pub spikes: Vec<(u32, i32)>,
 }
 
 /// One state variable of all neurons.
@@ -282,6 +304,50 @@ pub trait NeuronModel: Clone + std::fmt::Debug + Send {
     }
 }
 
+/// Runs the first neuron of `parameters` for some ticks; `drive` gives the input of every channel in a tick, an empty one
+/// none.
+pub fn respond(parameters: &Parameters, ticks: u32, drive: impl Fn(u32) -> Vec<i32>) -> Response {
+    let parameters = parameters.select([0]);
+    let info = parameters.model().info();
+    let mut model = Model::new(&parameters);
+    let mut response = Response { variables: vec![Vec::new(); info.variables.len()], spikes: Vec::new() };
+    let (mut spikes, mut counters) = (Vec::new(), CoreCounters::default());
+    for tick in 0..ticks {
+        let draws = Draws { seed: 1, neurons: &[0], when: tick.into() };
+        let (spikes, counters) = (&mut spikes, &mut counters);
+        let mut step = Step { tick: tick.into(), draws, membrane_noise: None, spikes, counters, log: None };
+        let mut inputs = drive(tick);
+        if info.discipline == Discipline::PerEvent {
+            inputs.iter().for_each(|&weight| model.event(0, weight, &mut step));
+            inputs.clear();
+        }
+        inputs.resize(info.channels.len(), 0);
+        model.step(&inputs, &mut step);
+        response.spikes.extend(step.spikes.drain(..).map(|spike| (tick, spike.payload)));
+        let state = model.state();
+        response.variables.iter_mut().zip(state).for_each(|(trace, values)| trace.push(values.at(0)));
+    }
+    response
+}
+
+impl ModelKind {
+    /// The response of the model's example.
+    pub fn example(self) -> Response {
+        let Example { registers, drive, ticks } = self.info().example;
+        let given = registers.iter().map(|&(name, value)| (name, crate::Column::Uniform(value)));
+        let parameters = Parameters::new(self, 1, given).expect("invariant: examples are tested");
+        respond(&parameters, ticks, |tick| {
+            if (ticks / 4..ticks - ticks / 4).contains(&tick) { drive.to_vec() } else { Vec::new() }
+        })
+    }
+
+    /// The documentation of the model: the comment at the head of its file.
+    pub fn documentation(self) -> String {
+        let lines = self.source_text().lines().map_while(|line| line.strip_prefix("//!"));
+        lines.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
+    }
+}
+
 /// The registry: variant, type, in the order of lists.
 macro_rules! models {
     ($($(#[$doc:meta])* $variant:ident($module:ident),)*) => {
@@ -299,6 +365,12 @@ macro_rules! models {
             pub fn info(self) -> &'static ModelInfo {
                 match self {
                     $(ModelKind::$variant => &$module::$variant::INFO,)*
+                }
+            }
+
+            fn source_text(self) -> &'static str {
+                match self {
+                    $(ModelKind::$variant => include_str!(concat!(stringify!($module), ".rs")),)*
                 }
             }
 
@@ -484,6 +556,14 @@ pub(crate) mod tests {
             let given = given.map(|r| (r.name, crate::Column::Uniform(r.least.max(1).min(r.most))));
             let model = Model::new(&Parameters::new(*kind, 2, given).unwrap());
             assert_eq!(model.state().len(), info.variables.len(), "{}", info.name);
+            assert!(kind.documentation().lines().count() > 5, "{}", info.name);
+            let example = kind.example();
+            assert!(
+                example.spikes.len() > 2 && example.spikes.len() < 200,
+                "{}: {}",
+                info.name,
+                example.spikes.len()
+            );
         }
     }
 

@@ -13,7 +13,7 @@
 //! ascending by axon, then comes the tick's time reference. Source: open RTL of ODIN 1781931, simulated; equal on all
 //! recorded cases.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// The neurons of one core.
@@ -78,6 +78,20 @@ impl NeuronModel for Odin {
         variables: &["V", "calcium", "caleak_cnt"],
         discipline: Discipline::PerEvent,
         exact_sums: false,
+        example: Example {
+            registers: &[
+                ("leak_str", 1),
+                ("thr", 60),
+                ("ca_en", 1),
+                ("thetamem", 30),
+                ("ca_theta1", 1),
+                ("ca_theta2", 4),
+                ("ca_theta3", 7),
+                ("caleak", 12),
+            ],
+            drive: &[5],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

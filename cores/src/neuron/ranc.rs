@@ -10,7 +10,7 @@
 //! simulator. Source: RANC simulator 08ae4bd; equal on all recorded cases.
 
 use super::true_north::TYPES;
-use super::{Discipline, ModelInfo, NeuronModel, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// The neurons of one core.
@@ -56,6 +56,18 @@ impl NeuronModel for Ranc {
         variables: &["V"],
         discipline: Discipline::AxonBits,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("w0", 5),
+                ("w1", -3),
+                ("leak", -1),
+                ("positive_threshold", 40),
+                ("negative_threshold", -20),
+                ("reset_mode", 1),
+            ],
+            drive: &[2, 1, 0, 0],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

@@ -11,7 +11,7 @@
 //! the period (`refractory_period_end = time_step + refractory_period`, integrating where the end is before now).
 
 use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
-use super::{Discipline, ModelInfo, NeuronModel, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// The neurons of one core.
@@ -42,6 +42,11 @@ impl NeuronModel for RefractoryLif {
         variables: &["u", "v", "wait"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[("du", 800), ("dv", 200), ("vth", 800), ("refractory_period", 8)],
+            drive: &[24],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

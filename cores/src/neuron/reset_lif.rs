@@ -7,7 +7,7 @@
 //! Source: Lava 0.10.0, `PyLifResetModelBitAcc`.
 
 use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
-use super::{Discipline, ModelInfo, NeuronModel, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// The neurons of one core.
@@ -41,6 +41,11 @@ impl NeuronModel for ResetLif {
         variables: &["u", "v"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[("du", 400), ("dv", 100), ("vth", 2_000), ("reset_interval", 50)],
+            drive: &[14],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

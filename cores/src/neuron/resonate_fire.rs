@@ -13,7 +13,7 @@
 //! model of Izhikevich (2001, "Resonate-and-fire neurons").
 
 use super::lava_lif::POTENTIAL_MOST;
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::{Rounding, clip};
 use crate::registers::{Parameters, Register};
 
@@ -42,6 +42,11 @@ impl NeuronModel for ResonateFire {
         variables: &["real", "imag"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[("cos_decay", 3_883), ("sin_decay", 1_261), ("vth", 10)],
+            drive: &[0, -6],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

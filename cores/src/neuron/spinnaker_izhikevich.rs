@@ -14,7 +14,7 @@
 //! 2^-15. Source: sPyNNaker's C, transcribed and run for ARM; equal on all recorded cases.
 
 use super::spinnaker_lif::{LEAST, MOST};
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::registers::{Parameters, Register};
 
 const ONE: i64 = 1 << 15;
@@ -61,6 +61,19 @@ impl NeuronModel for SpinnakerIzhikevich {
         variables: &["V", "U", "h"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("A", 655),
+                ("B", 6_554),
+                ("C", -2_129_920),
+                ("D", 262_144),
+                ("v0", -2_293_760),
+                ("u0", -458_752),
+                ("v_thresh", 983_040),
+            ],
+            drive: &[327_680],
+            ticks: 400,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

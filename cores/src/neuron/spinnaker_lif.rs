@@ -13,7 +13,7 @@
 //! of the membrane over the tick, given its factors). Source: sPyNNaker's C, transcribed and run for ARM; equal on all
 //! recorded cases.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// Lowest and highest s16.15 number.
@@ -76,6 +76,23 @@ impl NeuronModel for SpinnakerLif {
         variables: &["V", "exc", "inh", "timer"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("v_init", -2_129_920),
+                ("v_rest", -2_129_920),
+                ("r_membrane", 655_360),
+                ("exp_tc", 31_170),
+                ("v_reset", -2_293_760),
+                ("t_refract", 5),
+                ("v_thresh", -1_638_400),
+                ("exc_decay", 3_516_366_906),
+                ("inh_decay", 3_516_366_906),
+                ("exc_init", 3_893_000_000),
+                ("inh_init", 3_893_000_000),
+            ],
+            drive: &[16_000, 0],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

@@ -8,7 +8,7 @@
 //! (vth_lo above vth_hi) the two cancel to no spike, as in Lava. Source: Lava 0.10.0, `PyTernLifModelFixed`.
 
 use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator};
-use super::{Discipline, ModelInfo, NeuronModel, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// The neurons of one core.
@@ -38,6 +38,11 @@ impl NeuronModel for TernaryLif {
         variables: &["u", "v"],
         discipline: Discipline::PerTick,
         exact_sums: true,
+        example: Example {
+            registers: &[("du", 800), ("dv", 200), ("vth_lo", -600), ("vth_hi", 900), ("bias_mant", -250)],
+            drive: &[20],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

@@ -8,7 +8,7 @@
 //! Events act in the order of delivery, ascending by axon, then comes the tick's time reference. A clamp that changes V
 //! is counted as a saturation. Source: open RTL of tinyODIN 1865653, simulated; equal on all recorded cases.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::clip;
 use crate::registers::{Parameters, Register};
 
@@ -43,6 +43,7 @@ impl NeuronModel for TinyOdin {
         variables: &["V"],
         discipline: Discipline::PerEvent,
         exact_sums: false,
+        example: Example { registers: &[("leak_str", 1), ("thr", 60)], drive: &[7], ticks: 200 },
     };
 
     fn new(p: &Parameters) -> Self {

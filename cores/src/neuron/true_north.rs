@@ -25,7 +25,7 @@
 //! the generator. Source: Cassidy et al. 2013 ("Cognitive computing building block", equations of the neuron), structure
 //! checked against NeMo; widths from memory of that paper.
 
-use super::{Discipline, ModelInfo, NeuronModel, OverflowKind, Step, Values};
+use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::clip;
 use crate::registers::{Parameters, Register};
 
@@ -126,6 +126,22 @@ impl NeuronModel for TrueNorth {
         variables: &["V", "lfsr"],
         discipline: Discipline::AxonBits,
         exact_sums: true,
+        example: Example {
+            registers: &[
+                ("s0", 12),
+                ("s1", -9),
+                ("b0", 1),
+                ("b1", 1),
+                ("leak", -1),
+                ("leak_reversal", 1),
+                ("threshold", 8),
+                ("mask", 3),
+                ("negative_threshold", 6),
+                ("kappa", 1),
+            ],
+            drive: &[50, 6, 0, 0],
+            ticks: 200,
+        },
     };
 
     fn new(p: &Parameters) -> Self {

@@ -18,12 +18,17 @@ const CYCLE_PS: u64 = 10_000;
 /// A wait that every scheduler refuses: RANC's last slot is the one in use, so what is meant for it is dropped.
 const NEVER: u8 = 15;
 
-/// The image, the spikes of its inputs as (tick, input), ascending, and the names its results have in RANC.
-pub(super) fn build(
-    name: &str,
-    settings: &Settings,
-    input: &Input,
-) -> Result<(ChipImage, Vec<(u64, u32)>, Names), Error> {
+/// What RANC's files become.
+pub(super) struct Built {
+    pub(super) image: ChipImage,
+    /// Spikes of the inputs as (tick, input), ascending.
+    pub(super) train: Vec<(u64, u32)>,
+    /// The names its neurons have in RANC.
+    pub(super) names: Names,
+}
+
+/// Builds the image of a checked input.
+pub(super) fn build(name: &str, settings: &Settings, input: &Input) -> Result<Built, Error> {
     let spec = chip(settings, input.bus)?;
     let mesh = spec.topology()?;
     let port = |name| mesh.port(name).expect("invariant: every chip has this port").0;
@@ -83,7 +88,7 @@ pub(super) fn build(
     };
     let image = ChipImage { spec, network, routes: ways.routes, input_fan_out: Arc::new(input_fan_out), cores };
     image.check("the image of RANC's files")?;
-    Ok((image, train, names))
+    Ok(Built { image, train, names })
 }
 
 /// The preset with the mesh, the cores and the ports that the files ask for.
@@ -175,7 +180,7 @@ impl Ways<'_> {
         if to.place == self.bus {
             names.onto_bus(neuron, to.axon);
         } else if !self.entries.contains_key(&to.place) {
-            names.into_nothing(neuron, to.place.x, to.place.y);
+            names.nowhere(neuron, to.place.x, to.place.y);
         }
     }
 }

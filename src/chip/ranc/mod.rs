@@ -56,7 +56,7 @@ impl RancImport {
     pub fn read(name: &str, input: RancFile<'_>, config: RancFile<'_>) -> Result<Self, Error> {
         let settings = read::settings(config.name, config.text)?;
         let read = read::input(input.name, input.text, &settings)?;
-        let (image, train, names) = build::build(name, &settings, &read)?;
+        let build::Built { image, train, names } = build::build(name, &settings, &read)?;
         let ticks = read.packets.len() as u32;
         Ok(Self { image, train, ticks, warnings: read.warnings, names })
     }

@@ -36,7 +36,7 @@ impl Names {
         self.bus.insert(neuron, axon);
     }
 
-    pub(super) fn into_nothing(&mut self, neuron: u32, x: u16, y: u16) {
+    pub(super) fn nowhere(&mut self, neuron: u32, x: u16, y: u16) {
         self.nowhere.insert(neuron, (x, y));
     }
 

@@ -45,6 +45,11 @@ pub enum StimulusConfig {
     Csv(PathBuf),
     /// An NPZ file with arrays `tick` and `input`, and optionally `sample` and `label`.
     Npz(PathBuf),
+    /// No input spikes, for networks that their biases drive.
+    Silent {
+        /// Number of samples.
+        samples: usize,
+    },
     /// Every input fires with a chance of num/den in each tick, drawn from the seed.
     Poisson {
         /// Numerator.
@@ -107,6 +112,9 @@ impl Stimulus {
             StimulusConfig::Npz(path) => {
                 let (trains, labels) = files::npz(path, inputs, ticks)?;
                 (Source::Trains(trains), labels, path.display().to_string())
+            }
+            StimulusConfig::Silent { samples } => {
+                (Source::Trains(vec![Vec::new(); *samples]), Vec::new(), "stimulus".to_owned())
             }
             StimulusConfig::Poisson { num, den, samples } => {
                 let source = Source::Poisson { num: *num, den: *den, samples: *samples, seed };
