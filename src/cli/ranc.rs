@@ -79,7 +79,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
     let ticks = arguments.ticks.unwrap_or(import.ticks.max(1));
     let stimulus = Stimulus::from_train(import.train.clone(), image.network.inputs.len() as u32, ticks);
     let mut record = import.record(!arguments.no_potentials);
-    let started = std::time::Instant::now();
+    let (started, cpu) = (std::time::Instant::now(), cpu_time::ProcessTime::now());
     let bar = progress_bar(&stimulus);
     let stop = stop_on_interrupt()?;
     let runner = Runner {
@@ -93,6 +93,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
     };
     let recording = runner.run_observed(image, &stimulus, &mut |chip, spikes| record.tick(chip, spikes))?;
     bar.finish_and_clear();
+    let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     record.finish(&recording.counters);
     let topology = image.spec.topology()?;
     let energy = prices.price(&recording.counters);
@@ -107,7 +108,8 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
         recording: &recording,
         energy: &energy,
         seed: 0,
-        wall_s: started.elapsed().as_secs_f64(),
+        wall_s,
+        cpu_s,
         threads,
     };
     write_record(&out.join("ranc.json"), &record)?;

@@ -102,7 +102,7 @@ fn run(network: &Network, spec: &ChipSpec, cap: u32, level: Level) -> Run {
     let mut chip = Chip::load(&image, level).unwrap();
     let (mut all, mut out) = (Vec::new(), TickSpikes::default());
     for t in 0..150u64 {
-        let inputs: Vec<u32> = (0..8).filter(|&i| random::bits(3, i.into(), t, 9) % 3 == 0).collect();
+        let inputs: Vec<u32> = (0..8).filter(|&i| random::bits(3, i.into(), t, 9).is_multiple_of(3)).collect();
         chip.tick(&inputs, false, &mut out);
         all.push(out.spikes.clone());
     }

@@ -52,8 +52,8 @@ impl NeuronModel for TernaryLif {
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         let mut active = 0;
-        for i in 0..self.state.len() {
-            active += u32::from(self.state.integrate(i, inputs[i], false, step));
+        for (i, &input) in inputs.iter().enumerate() {
+            active += u32::from(self.state.integrate(i, input, false, step));
             let v = self.state.v[i];
             let sign = i32::from(v > self.high[i]) - i32::from(v < self.low[i]);
             if sign != 0 {
