@@ -1,7 +1,8 @@
 //! A chip image from RANC's files: cores where they are said to be, one packet a spike, delivery ticks as waits.
 
-use super::read::{Core, Destination, Input, Place, Settings};
+use super::read::{Core, Destination, Input};
 use super::record::Names;
+use super::settings::{Place, Settings};
 use crate::chip::image::{ChipImage, CoreImage, FanOutTable, NetworkEntry, PopulationEntry, Readout, Route};
 use crate::chip::spec::{ChipSpec, INPUT_PORT, OUTPUT_PORT, PortPlace};
 use crate::error::{Error, ErrorKind};

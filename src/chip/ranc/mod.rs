@@ -18,6 +18,7 @@ mod fields;
 mod packet;
 mod read;
 mod record;
+mod settings;
 
 pub use packet::{OFFSET_LEAST, OFFSET_MOST, PacketError, PacketFormat, RancPacket};
 pub use record::{LostSpikes, RancRecord};
@@ -54,7 +55,7 @@ impl RancImport {
     /// # Errors
     /// Everything wrong in the configuration, or else everything wrong in the input.
     pub fn read(name: &str, input: RancFile<'_>, config: RancFile<'_>) -> Result<Self, Error> {
-        let settings = read::settings(config.name, config.text)?;
+        let settings = settings::settings(config.name, config.text)?;
         let read = read::input(input.name, input.text, &settings)?;
         let build::Built { image, train, names } = build::build(name, &settings, &read)?;
         let ticks = read.packets.len() as u32;

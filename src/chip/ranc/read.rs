@@ -1,4 +1,4 @@
-//! RANC's two files as values: what RANC's `decode.hpp` and `config.hpp` (commit f220102) take, checked in full.
+//! RANC's input file as values: what RANC's `decode.hpp` (commit f220102) takes, checked in full.
 //!
 //! Stricter than RANC in four points, because each would otherwise end in silence or in a crash of its simulator: a row of
 //! connections has at least as many entries as the core has axon types; a destination lies inside the mesh on every side;
@@ -6,48 +6,15 @@
 
 use super::fields::Faults;
 use super::packet::{PacketFormat, RancPacket};
+use super::settings::{MOST_OF_A_CORE, MOST_TYPES, Place, Settings};
 use crate::error::{Error, ErrorKind};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// Columns and rows of a mesh: as many as RANC's RTL has at the most (`MAX_DIMENSION_X`).
-const MOST_SIDE: i64 = 512;
-/// Axons or neurons of a core.
-const MOST_OF_A_CORE: i64 = 1 << 16;
-/// Axon types.
-const MOST_TYPES: i64 = 4;
-/// Slots of a scheduler.
-const MOST_SLOTS: i64 = 16;
 /// Smallest and largest value of a register: RANC's simulator holds them in 32 bits.
 const REGISTER: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);
-
-/// A place on the mesh, ordered row by row as RANC's cores run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) y: u16,
-    pub(super) x: u16,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "({},{})", self.x, self.y)
-    }
-}
-
-/// RANC's configuration file.
-#[derive(Clone, Debug)]
-pub(super) struct Settings {
-    pub(super) neurons: u32,
-    pub(super) axons: u32,
-    pub(super) width: u16,
-    pub(super) height: u16,
-    types: i64,
-    pub(super) slots: u32,
-    /// Whether the lower threshold itself is below.
-    pub(super) lower_inclusive: bool,
-}
 
 /// Where spikes go, and when they act there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,32 +57,6 @@ pub(super) struct Input {
     pub(super) packets: Vec<Vec<Destination>>,
     /// What is allowed but surely not meant.
     pub(super) warnings: Vec<String>,
-}
-
-/// Reads RANC's configuration.
-///
-/// # Errors
-/// Everything wrong in it.
-pub(super) fn settings(file: &str, text: &str) -> Result<Settings, Error> {
-    let mut faults = Faults::new(file);
-    let object: Value = faults.object(text, "", "an object").unwrap_or_default();
-    let settings = if faults.is_empty() && faults.is_object(&object, "") {
-        let mut whole = |key, least, most| faults.whole(&object, "", key, least, most);
-        Some(Settings {
-            neurons: whole("num_neurons", 1, MOST_OF_A_CORE) as u32,
-            axons: whole("num_axons", 1, MOST_OF_A_CORE) as u32,
-            width: whole("num_cores_x", 1, MOST_SIDE) as u16,
-            height: whole("num_cores_y", 1, MOST_SIDE) as u16,
-            types: whole("num_weights", 1, MOST_TYPES),
-            slots: whole("max_tick_offset", 1, MOST_SLOTS) as u32,
-            lower_inclusive: whole("neuron_reset_type", 0, 1) == 1,
-        })
-    } else {
-        None
-    };
-    faults.finish()?;
-    // Faults end the reading above, so this is never asked for.
-    settings.ok_or_else(|| Error::one(ErrorKind::Invalid, file, "the file holds no object", ""))
 }
 
 #[derive(Deserialize)]
