@@ -28,8 +28,8 @@ pub use spec::{
 };
 
 use crate::error::Error;
+use interface::Level;
 use spikemesh_cores::{Overflow, Values};
-use spikemesh_router::Level;
 use std::collections::BTreeMap;
 
 /// A chip with state. A clone shares the memories and starts at rest with counters at zero.
