@@ -1,4 +1,9 @@
 //! How near do crossbar rows come to a plain loop that adds under a mask?
+//!
+//! Last answer, rows of 256 bits, in G bits/s whether set or not: half full 10.9 with weights, 16.5 counted by type,
+//! which is 41 and 61 % of a loop at 26.9; a tenth full 12.7 and 17.5; before decision 8 half full 2.2 and 3.0. The loop
+//! runs at 26.9 or, where its arrays happen to lie on lines of the cache, at 35.6. Ours lays out sums so, but not
+//! weights, and is called row by row. (AMD EPYC Zen 4, two shared and busy cores, AVX-512, 2026-11-24.)
 
 #![allow(clippy::expect_used, reason = "a bench may panic")]
 

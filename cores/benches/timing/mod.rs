@@ -6,12 +6,12 @@ use spikemesh_cores::random;
 const ROUNDS: usize = 200;
 
 /// A number below `limit`, the same in every run.
-pub fn draw(row: u32, place: u32, limit: u32) -> u32 {
+pub(crate) fn draw(row: u32, place: u32, limit: u32) -> u32 {
     (random::bits(1, row.into(), place.into(), 1) % u64::from(limit)) as u32
 }
 
 /// Runs both in turn; prints their best rates and their ratio.
-pub fn race(what: &str, operations: f64, mut ours: impl FnMut(), mut roofline: impl FnMut()) {
+pub(crate) fn race(what: &str, operations: f64, mut ours: impl FnMut(), mut roofline: impl FnMut()) {
     let time = |f: &mut dyn FnMut()| {
         let start = ProcessTime::now();
         f();

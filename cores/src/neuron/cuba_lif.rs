@@ -16,7 +16,7 @@
 //! toward zero, so v trails the real value by less than 4096 / decay_v units for a constant input.
 //! Source: nengo-loihi 1.1.0 emulator (constants Q_BITS 21, U_BITS 23); Davies et al. 2018 for the widths.
 //!
-//! The step has two forms. The *common pass* takes for granted that nothing wraps, and gathers the evidence: where a block
+//! The step has two forms. The *common pass* takes for granted that nothing wraps, and gathers evidence: where a block
 //! of neurons turns out to hold a wrap (or a clip that somebody wants listed) the *exact pass* does that block again
 //! from the old state. Both are plain loops over blocks, compiled for several instruction sets (decision 8).
 
