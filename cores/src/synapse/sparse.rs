@@ -88,6 +88,7 @@ impl SparseRows {
         Ok(())
     }
 
+    #[inline]
     fn words(&self, axon: AxonId) -> &[u32] {
         let axon = axon.0 as usize;
         &self.words[self.offsets[axon] as usize..self.offsets[axon + 1] as usize]
@@ -124,12 +125,27 @@ pub(super) fn exact_shift(synapses: &[Synapse]) -> Result<u8, SynapseError> {
     Ok(shift as u8)
 }
 
+fn mantissa(word: u32) -> i32 {
+    ((word << (32 - MANTISSA_BITS)) as i32) >> (32 - MANTISSA_BITS)
+}
+
+/// Calls `act` for each word, eight at a time, so that a short row has few branches.
+#[inline(always)]
+fn for_each_unrolled(words: &[u32], mut act: impl FnMut(u32)) {
+    let (chunks, rest) = words.as_chunks::<8>();
+    for chunk in chunks {
+        for &word in chunk {
+            act(word);
+        }
+    }
+    rest.iter().for_each(|&word| act(word));
+}
+
 #[inline]
 pub(super) fn unpack(word: u32, shift: u8) -> Synapse {
-    let mantissa = ((word << (32 - MANTISSA_BITS)) as i32) >> (32 - MANTISSA_BITS);
     Synapse {
         target: NeuronId((word >> MANTISSA_BITS) & (TARGET_LIMIT - 1)),
-        weight: mantissa << shift,
+        weight: mantissa(word) << shift,
         delay: (word >> (MANTISSA_BITS + TARGET_BITS)) as u8,
     }
 }
@@ -200,20 +216,24 @@ impl SynapseStore for SparseRows {
         self.max_delay
     }
 
+    #[inline]
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
         let words = self.words(axon);
         let factor = payload.wrapping_shl(u32::from(self.shifts[axon.0 as usize]));
         let later = delay_slot as usize;
-        let add = |slot: &mut [i32], word: u32| {
-            let synapse = unpack(word, 0);
-            let sum = &mut slot[synapse.target.0 as usize];
-            *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
-        };
         if self.max_delay == 0 {
             let slot = ring.slot_mut(later);
-            words.iter().for_each(|&word| add(slot, word));
+            for_each_unrolled(words, |word| {
+                let sum = &mut slot[(word >> MANTISSA_BITS) as usize];
+                *sum = sum.wrapping_add(mantissa(word).wrapping_mul(factor));
+            });
         } else {
-            words.iter().for_each(|&word| add(ring.slot_mut(later + usize::from(unpack(word, 0).delay)), word));
+            let mut slots = ring.slots_mut(later);
+            for_each_unrolled(words, |word| {
+                let synapse = unpack(word, 0);
+                let sum = slots.sum(synapse.delay.into(), synapse.target.0 as usize);
+                *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
+            });
         }
         words.len() as u64
     }
