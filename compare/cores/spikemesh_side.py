@@ -4,6 +4,7 @@ All that depends on spikemesh's file formats is in the functions of this file.
 """
 
 import json
+import re
 import shlex
 import subprocess
 
@@ -51,7 +52,7 @@ name = "standard-{neurons}"
 file = "network.toml"
 
 [chip]
-preset = "loihi1-davies2018"
+file = "chip.toml"
 
 [stimulus]
 kind = "npz"
@@ -68,6 +69,20 @@ RECORD = """
 population = "cells"
 variables = ["spikes"]
 """
+
+
+# Cores of the standard network want more input axons and synapse memory than any Loihi core has (the rivals check
+# neither), so the chip is Loihi 2 with these limits lifted.
+LIFTED = {"in_axons": 1 << 16, "out_axons": 1 << 20, "synapse_words": 1 << 21}
+
+
+def write_chip(command, folder):
+    """Writes chip.toml: the preset loihi2-like with lifted limits."""
+    shown = subprocess.run([*command, "preset", "show", "loihi2-like"], check=True, stdout=subprocess.PIPE, text=True)
+    text = shown.stdout
+    for limit, value in LIFTED.items():
+        text = re.sub(rf"^({limit} = {{ value = )\d+", rf"\g<1>{value}", text, flags=re.MULTILINE)
+    (folder / "chip.toml").write_text(text)
 
 
 def write_configuration(net, name, ticks, record=""):
@@ -97,6 +112,7 @@ def spikemesh(net, out, command):
     The loop is what `summary.json` says under `run_cpu_s`: every tick of cores, mesh and counters, routing included. The
     raster is recorded by a run of its own, which is not timed."""
     threads = ["--threads", "1"]
+    write_chip(command, net.folder)
     summary, total = run(command, write_configuration(net, "run.toml", net.steps), out / "report", *threads)
     recorded = out / "recorded"
     run(command, write_configuration(net, "record.toml", net.steps, RECORD), recorded, *threads)

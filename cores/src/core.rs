@@ -308,6 +308,16 @@ impl Core {
         self.discipline == Discipline::PerEvent
     }
 
+    /// Brings the row of an axon near, for an event that will be delivered soon; without effect on results.
+    #[inline]
+    pub fn touch(&self, axon: AxonId) {
+        if let Synapses::Sparse(rows) = &*self.synapses
+            && axon.0 < self.fixed_axons
+        {
+            rows.touch(axon);
+        }
+    }
+
     /// Delivers an event of the tick before, `delay_slot` ticks later than its synapses say.
     ///
     /// # Panics

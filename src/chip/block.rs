@@ -2,6 +2,9 @@
 
 use spikemesh_cores::{AxonId, Core, CoreCounters, NeuronId, Spike};
 
+/// Events between bringing a row near and delivering it.
+const EVENTS_AHEAD: usize = 2;
+
 /// A core with the axon events that wait for its next tick.
 #[derive(Clone, Debug)]
 struct Slot {
@@ -48,9 +51,13 @@ impl CoreBlock {
                 // Ascending by axon is ascending by source, so results do not depend on where sources sit.
                 slot.events.sort_unstable();
             }
-            for (axon, payload, wait) in slot.events.drain(..) {
+            for (i, &(axon, payload, wait)) in slot.events.iter().enumerate() {
+                if let Some((later, ..)) = slot.events.get(i + EVENTS_AHEAD) {
+                    slot.core.touch(*later);
+                }
                 slot.core.deliver(axon, payload, wait.into());
             }
+            slot.events.clear();
             slot.spikes.clear();
             slot.core.tick(&mut slot.spikes);
             let after = slot.core.counters();

@@ -16,6 +16,11 @@ const MANTISSA_PLACE: u32 = TARGET_BITS + DELAY_BITS;
 pub(super) const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
 pub(super) const SHIFT_MOST: u8 = 22;
 
+/// Words in a line of the cache.
+const LINE_WORDS: usize = 16;
+/// Lines of a row that are touched; what follows is fetched ahead by the processor itself.
+const TOUCHED_LINES: usize = 2;
+
 /// Where a row lies and how its mantissas are shifted, together, because a short row costs little more than finding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
@@ -104,6 +109,16 @@ impl SparseRows {
             }
         }
         Ok(())
+    }
+
+    /// Reads the beginning of a row, so that it is in the cache when it is delivered: rows lie far apart, and waiting for
+    /// the first words of each was a quarter of the time that delivery took.
+    #[inline]
+    pub(crate) fn touch(&self, axon: AxonId) {
+        let row = self.words(axon);
+        for line in row.chunks(LINE_WORDS).take(TOUCHED_LINES) {
+            std::hint::black_box(line[0]);
+        }
     }
 
     #[inline]
