@@ -66,7 +66,7 @@ pub struct Rule {
     pub weight_least: i32,
     /// Highest weight.
     pub weight_most: i32,
-    /// Exponent with which a weight acts, 0 to 22; -8 to -1 shift right with floor.
+    /// Exponent with which a weight acts, -8 to 22; negative ones shift right with floor. No weight may reach 2^30 by it.
     pub exponent: i8,
     /// Step of the weights in the every-tick engine, a power of two.
     pub precision: i32,
@@ -115,8 +115,10 @@ pub struct PlasticRows {
     pub weights: Vec<i32>,
 }
 
-/// Weights that learn are held within these bits on either side of zero.
+/// Weights that learn are held within this on either side of zero.
 const WEIGHT_MOST: i32 = 1 << 20;
+/// The Loihi engine's accumulators hold no more.
+const LOIHI_WEIGHTS: (i32, i32) = (-256, 255);
 
 impl PlasticRows {
     /// Rows of (source's network number, synapses) for a core of neurons of these network numbers.
@@ -197,11 +199,20 @@ impl PlasticRows {
                 Err(SynapseError::Range { what, value, least, most })
             }
         };
-        range("the lowest weight", rule.weight_least.into(), (-WEIGHT_MOST).into(), WEIGHT_MOST.into())?;
-        range("the highest weight", rule.weight_most.into(), rule.weight_least.into(), WEIGHT_MOST.into())?;
-        range("the exponent of learned weights", rule.exponent.into(), -8, 10)?;
+        let (least, most) =
+            if rule.engine == Engine::Loihi { LOIHI_WEIGHTS } else { (-WEIGHT_MOST, WEIGHT_MOST) };
+        range("the lowest weight", rule.weight_least.into(), least.into(), most.into())?;
+        range("the highest weight", rule.weight_most.into(), rule.weight_least.into(), most.into())?;
+        range("the exponent of learned weights", rule.exponent.into(), -8, 22)?;
+        let largest = i64::from(rule.weight_least.abs().max(rule.weight_most.abs()));
+        range("the largest weight with its exponent", largest << rule.exponent.max(0), 0, 1 << 30)?;
         range("the epoch", rule.epoch.into(), 1, 63)?;
         range("the precision", rule.precision.into(), 1, 256)?;
+        if rule.precision.count_ones() != 1 {
+            return Err(SynapseError::Rule("has a precision that is not a power of two"));
+        }
+        let tag = rule.dt.as_ref().map_or(&[][..], |dt| &dt.products);
+        rule.dw.products.iter().chain(tag).try_for_each(|product| product.check(rule.engine))?;
         for trace in &rule.traces {
             range("a trace's impulse", trace.impulse.into(), 0, 127)?;
             range("a trace's most", trace.most.into(), 0, 127)?;
@@ -222,18 +233,19 @@ pub(crate) struct Phase<'a> {
     pub(crate) log: Option<&'a mut Vec<Overflow>>,
     /// Learning steps since the start, this one included: 1 in the first.
     pub(crate) step: u64,
-    /// Reward of the step.
+    /// Reward of the step, or of the Loihi engine's epoch so far.
     pub(crate) reward: i64,
 }
 
 impl Phase<'_> {
-    /// Puts a new weight, clipped to the rule's range, in its place; counts.
-    fn settle(&mut self, weights: &mut [i32], synapse: usize, wanted: i64) {
+    /// Puts a new weight, clipped to the rule's range, in its place; counts. `saturated` tells that the sum before it met
+    /// its end already.
+    fn settle(&mut self, weights: &mut [i32], synapse: usize, wanted: i64, saturated: bool) {
         let rule = &self.rows.rule;
         let held = wanted.clamp(rule.weight_least.into(), rule.weight_most.into());
         self.counters.learning_updates += 1;
         self.counters.weight_changes += u64::from(held != i64::from(weights[synapse]));
-        if held != wanted {
+        if held != wanted || saturated {
             self.counters.saturations += 1;
             if let Some(log) = &mut self.log {
                 log.push(Overflow { index: self.rows.targets[synapse], kind: OverflowKind::WeightLimit });
@@ -380,7 +392,10 @@ impl Plastic {
             }
         }
         self.pre.clear();
-        self.reward = 0;
+        // What rewards arrive within an epoch is there at its end.
+        if rows.rule.engine != Engine::Loihi || self.steps.is_multiple_of(rows.rule.epoch.into()) {
+            self.reward = 0;
+        }
     }
 
     /// [`Plastic::learn`] with a core's own model.
@@ -405,10 +420,15 @@ impl Plastic {
         }
     }
 
-    /// Appends weights and traces, for digests.
+    /// Appends weights, traces and tags with all their bits, for digests.
     pub fn state_words(&self, out: &mut Vec<i64>) {
         out.extend(self.weights.iter().map(|&w| i64::from(w)));
-        (0..5).for_each(|trace| out.extend(self.trace(trace)));
+        match &self.state {
+            State::Loihi(state) => state.state_words(out),
+            State::EveryTick(state) => state.state_words(out),
+            State::OnSpikes(state) => state.state_words(out),
+        }
+        out.push(self.reward);
     }
 }
 
