@@ -66,7 +66,7 @@ pub struct Rule {
     pub weight_least: i32,
     /// Highest weight.
     pub weight_most: i32,
-    /// Exponent with which a weight acts, -8 to 22; negative ones shift right with floor. No weight may reach 2^30 by it.
+    /// Exponent with which a weight acts, -20 to 22; negative ones shift right with floor. No weight may reach 2^30 by it.
     pub exponent: i8,
     /// Step of the weights in the every-tick engine, a power of two.
     pub precision: i32,
@@ -93,6 +93,37 @@ impl Rule {
             rounding: Rounding::Nearest,
             seed: 0,
         }
+    }
+
+    /// Checks that the engine can follow the rule and that every number is in its range.
+    ///
+    /// # Errors
+    /// What is wrong first.
+    pub fn check(&self) -> Result<(), SynapseError> {
+        let range = |what, value: i64, least: i64, most: i64| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(range(what, value, least, most)) }
+        };
+        let (least, most) =
+            if self.engine == Engine::Loihi { LOIHI_WEIGHTS } else { (-WEIGHT_MOST, WEIGHT_MOST) };
+        range("the lowest weight", self.weight_least.into(), least.into(), most.into())?;
+        range("the highest weight", self.weight_most.into(), self.weight_least.into(), most.into())?;
+        range("the exponent of learned weights", self.exponent.into(), -20, 22)?;
+        let largest = i64::from(self.weight_least.abs().max(self.weight_most.abs()));
+        range("the largest weight with its exponent", largest << self.exponent.max(0), 0, 1 << 30)?;
+        range("the epoch", self.epoch.into(), 1, 63)?;
+        range("the precision", self.precision.into(), 1, 256)?;
+        if self.precision.count_ones() != 1 {
+            return Err(SynapseError::Rule("has a precision that is not a power of two"));
+        }
+        let tag = self.dt.as_ref().map_or(&[][..], |dt| &dt.products);
+        self.dw.products.iter().chain(tag).try_for_each(|product| product.check(self.engine))?;
+        for trace in &self.traces {
+            range("a trace's impulse", trace.impulse.into(), 0, 127)?;
+            range("a trace's most", trace.most.into(), 0, 127)?;
+            range("a trace's keep", trace.keep as i64, 0, 1 << 32)?;
+        }
+        range("the tag's keep", self.tag_keep as i64, 0, 1 << 32)?;
+        Ok(())
     }
 }
 
@@ -191,39 +222,17 @@ impl PlasticRows {
         if let Some(&delay) = self.delays.iter().find(|d| **d > DELAY_MOST) {
             return Err(SynapseError::beyond("a delay", delay.into(), DELAY_MOST.into()));
         }
-        let rule = &self.rule;
-        let range = |what, value: i64, least: i64, most: i64| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(SynapseError::Range { what, value, least, most })
-            }
-        };
-        let (least, most) =
-            if rule.engine == Engine::Loihi { LOIHI_WEIGHTS } else { (-WEIGHT_MOST, WEIGHT_MOST) };
-        range("the lowest weight", rule.weight_least.into(), least.into(), most.into())?;
-        range("the highest weight", rule.weight_most.into(), rule.weight_least.into(), most.into())?;
-        range("the exponent of learned weights", rule.exponent.into(), -8, 22)?;
-        let largest = i64::from(rule.weight_least.abs().max(rule.weight_most.abs()));
-        range("the largest weight with its exponent", largest << rule.exponent.max(0), 0, 1 << 30)?;
-        range("the epoch", rule.epoch.into(), 1, 63)?;
-        range("the precision", rule.precision.into(), 1, 256)?;
-        if rule.precision.count_ones() != 1 {
-            return Err(SynapseError::Rule("has a precision that is not a power of two"));
+        self.rule.check()?;
+        let (least, most) = (self.rule.weight_least, self.rule.weight_most);
+        match self.weights.iter().find(|w| !(least..=most).contains(*w)) {
+            Some(&weight) => Err(range("a learned weight", weight.into(), least.into(), most.into())),
+            None => Ok(()),
         }
-        let tag = rule.dt.as_ref().map_or(&[][..], |dt| &dt.products);
-        rule.dw.products.iter().chain(tag).try_for_each(|product| product.check(rule.engine))?;
-        for trace in &rule.traces {
-            range("a trace's impulse", trace.impulse.into(), 0, 127)?;
-            range("a trace's most", trace.most.into(), 0, 127)?;
-            range("a trace's keep", trace.keep as i64, 0, 1 << 32)?;
-        }
-        range("the tag's keep", rule.tag_keep as i64, 0, 1 << 32)?;
-        for &weight in &self.weights {
-            range("a learned weight", weight.into(), rule.weight_least.into(), rule.weight_most.into())?;
-        }
-        Ok(())
     }
+}
+
+fn range(what: &'static str, value: i64, least: i64, most: i64) -> SynapseError {
+    SynapseError::Range { what, value, least, most }
 }
 
 /// What an engine needs from its surroundings in the learning phase of a tick.
