@@ -303,6 +303,11 @@ impl Core {
         self.neurons.len()
     }
 
+    /// Whether results depend on the order in which a tick's events are delivered; then they must come ascending by axon.
+    pub fn order_matters(&self) -> bool {
+        self.discipline == Discipline::PerEvent
+    }
+
     /// Delivers an event of the tick before, `delay_slot` ticks later than its synapses say.
     ///
     /// # Panics

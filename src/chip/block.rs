@@ -44,6 +44,10 @@ impl CoreBlock {
     pub fn step(&mut self) {
         for slot in &mut self.slots {
             let before = *slot.core.counters();
+            if slot.core.order_matters() {
+                // Ascending by axon is ascending by source, so results do not depend on where sources sit.
+                slot.events.sort_unstable();
+            }
             for (axon, payload, wait) in slot.events.drain(..) {
                 slot.core.deliver(axon, payload, wait.into());
             }

@@ -82,7 +82,7 @@ fn run_mapped(
         .then(|| Recorder::create(out, &mapping.image, &config.record, arguments.overflows))
         .transpose()?;
     let threads = arguments.threads.map_or_else(processors, usize::from);
-    let started = std::time::Instant::now();
+    let (started, cpu) = (std::time::Instant::now(), cpu_time::ProcessTime::now());
     let bar = progress_bar(stimulus);
     let recording = Runner {
         threads,
@@ -95,7 +95,7 @@ fn run_mapped(
     }
     .run(&mapping.image, stimulus)?;
     bar.finish_and_clear();
-    let wall_s = started.elapsed().as_secs_f64();
+    let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     let topology = config.chip.topology()?;
     let energy = prices.price(&recording.counters);
     let report = Report {
@@ -110,6 +110,7 @@ fn run_mapped(
         energy: &energy,
         seed: config.seed,
         wall_s,
+        cpu_s,
         threads,
     };
     let object =

@@ -54,6 +54,7 @@ pub struct EnergyTable {
 const TABLES: &[(&str, &str)] = &[
     ("loihi1-davies2018", include_str!("tables/loihi1-davies2018.toml")),
     ("generic-28nm", include_str!("tables/generic-28nm.toml")),
+    ("unpriced", include_str!("tables/unpriced.toml")),
 ];
 
 impl EnergyTable {

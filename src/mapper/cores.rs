@@ -80,9 +80,9 @@ pub(super) fn build(
         {
             let (number, native) = (p as u32, &projection.native);
             let first = network.first_neuron(projection.source).0;
-            let mut delays = synapse_delays(network, p, target);
+            let mut delays = synapse_delays(network, p, target).iter();
             projection.weights.for_each_source(target as u32, |source, weight| {
-                let delay = delays.next().unwrap_or(projection.delay);
+                let delay = delays.next().copied().unwrap_or(projection.delay);
                 let weight = quantised.chip_weight(network, spec, p, population, target, weight);
                 let key = (first + source, number);
                 if native.reward_for.is_some() {
@@ -136,14 +136,13 @@ pub(super) fn build(
 }
 
 /// Delays of a target's synapses in the order of its entries; empty where the projection's own holds.
-pub(super) fn synapse_delays(network: &Network, projection: usize, target: usize) -> std::vec::IntoIter<u8> {
+fn synapse_delays(network: &Network, projection: usize, target: usize) -> &[u8] {
     let projection = &network.projections()[projection];
-    let delays = &projection.native.delays;
-    if delays.is_empty() {
-        return Vec::new().into_iter();
+    if projection.native.delays.is_empty() {
+        return &[];
     }
     let (start, end) = projection.weights.entry_range(target as u32);
-    delays[start..end].to_vec().into_iter()
+    &projection.native.delays[start..end]
 }
 
 fn populations(network: &Network, neurons: &[u32]) -> Vec<PopulationId> {

@@ -21,16 +21,16 @@ pub const NETWORK_FORMAT: &str = "spikemesh-network-1";
 /// The file cannot be read, or everything wrong in it.
 pub fn read_network_file(path: &Path) -> Result<Network, Error> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", &e))?;
-    parse(&path.display().to_string(), &text, path.parent().unwrap_or(Path::new(".")))
+    parse_network(&path.display().to_string(), &text, path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Reads a network from text; `file` is its name in messages.
-fn parse(file: &str, text: &str, folder: &Path) -> Result<Network, Error> {
+///
+/// # Errors
+/// Everything wrong in it.
+pub fn parse_network(file: &str, text: &str, folder: &Path) -> Result<Network, Error> {
     let document = Document::parse(file, text)?;
-    let builder = {
-        let root = document.root();
-        read(&root, folder)
-    };
+    let builder = read(&document.root(), folder);
     document.finish()?;
     builder.build()
 }

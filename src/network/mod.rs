@@ -16,7 +16,7 @@ mod weights;
 pub use builder::NetworkBuilder;
 pub use convolution::ConvolutionShape;
 pub use discrete::{DiscreteNeuron, discretise};
-pub use file::{NETWORK_FORMAT, read_network_file};
+pub use file::{NETWORK_FORMAT, parse_network, read_network_file};
 pub use oracle::{Oracle, OracleResult, OracleSample};
 pub use random::{RandomNetwork, random_network};
 pub use weights::Weights;

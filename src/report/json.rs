@@ -55,6 +55,7 @@ pub fn json(report: &Report<'_>) -> Value {
         "trace_records": recording.trace_records,
         "recorded": recording.recorded.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "wall_time_s": report.wall_s,
+        "run_cpu_s": report.cpu_s,
         "threads": report.threads,
     });
     let counts = json!({

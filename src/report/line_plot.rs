@@ -44,11 +44,14 @@ pub fn line_plot(title: &str, lines: &[Line<'_>], spikes: &[(u32, i32)], driven:
     }
     for (i, line) in lines.iter().enumerate() {
         let top = 30.0 + SPIKES + PANEL * i as f64;
-        let (least, most) = line.values.iter().fold((0, 0), |(least, most), v| (least.min(*v), most.max(*v)));
+        let least = line.values.iter().copied().min().unwrap_or(0);
+        let most = line.values.iter().copied().max().unwrap_or(0);
         let span = (most as f64 - least as f64).max(1.0);
         let y = |value: f64| top + 10.0 + (PANEL - 20.0) * (1.0 - (value - least as f64) / span);
-        let zero = y(0.0);
-        let _ = writeln!(out, "<path d=\"M{LEFT} {zero:.1}H{:.1}\" stroke=\"#ccc\"/>", WIDTH - 16.0);
+        if (least..=most).contains(&0) {
+            let zero = y(0.0);
+            let _ = writeln!(out, "<path d=\"M{LEFT} {zero:.1}H{:.1}\" stroke=\"#ccc\"/>", WIDTH - 16.0);
+        }
         let _ = writeln!(out, "<text x=\"8\" y=\"{:.1}\">{}</text>", top + PANEL / 2.0, line.name);
         for (value, at) in [(most, y(most as f64)), (least, y(least as f64))] {
             let _ = writeln!(

@@ -44,6 +44,8 @@ pub struct Report<'a> {
     pub seed: u64,
     /// Time the run took on this computer, in seconds; in no digest.
     pub wall_s: f64,
+    /// CPU time of all threads in the run, in seconds.
+    pub cpu_s: f64,
     /// Threads it took; in no digest.
     pub threads: usize,
 }

@@ -19,6 +19,7 @@ mod nir;
 mod nir_file;
 #[cfg(feature = "nir")]
 mod nir_structure;
+mod registers;
 mod report;
 #[cfg(feature = "nir")]
 mod shared_kernels;

@@ -71,9 +71,9 @@ impl NeuronModel for FixedAdaptiveLif {
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         let rounding = self.membrane.rounding;
         let mut active = 0;
-        for i in 0..self.threshold.len() {
+        for (i, &input) in inputs.iter().enumerate() {
             let waited = self.membrane.wait[i] > 0;
-            active += u32::from(self.membrane.integrate(i, inputs[i], step));
+            active += u32::from(self.membrane.integrate(i, input, step));
             let product = i128::from(self.adaptation[i]) * i128::from(self.keep[i]);
             self.adaptation[i] = rounding.shift(product, 16, draw(rounding, i, purpose::ROUND_SECOND, step));
             let threshold = self.threshold[i] + self.adaptation[i];

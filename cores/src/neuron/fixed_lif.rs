@@ -169,9 +169,9 @@ impl NeuronModel for FixedLif {
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         let mut active = 0;
-        for i in 0..self.threshold.len() {
+        for (i, &input) in inputs.iter().enumerate() {
             let waited = self.membrane.wait[i] > 0;
-            active += u32::from(self.membrane.integrate(i, inputs[i], step));
+            active += u32::from(self.membrane.integrate(i, input, step));
             if !waited {
                 self.membrane.fire(i, self.threshold[i], active, step);
             }

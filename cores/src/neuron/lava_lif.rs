@@ -58,10 +58,6 @@ impl Integrator {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.v.len()
-    }
-
     /// One tick of one neuron up to the threshold; `held` keeps v at 0. Whether there was anything to do.
     pub(super) fn integrate(&mut self, i: usize, a: i32, held: bool, step: &mut Step<'_>) -> bool {
         let active = i64::from(a) | self.u[i] | self.v[i] | self.bias[i] != 0;
@@ -118,8 +114,8 @@ impl NeuronModel for LavaLif {
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         let mut active = 0;
-        for i in 0..self.state.len() {
-            active += u32::from(self.state.integrate(i, inputs[i], false, step));
+        for (i, &input) in inputs.iter().enumerate() {
+            active += u32::from(self.state.integrate(i, input, false, step));
             if self.state.v[i] > self.threshold[i] {
                 self.state.v[i] = 0;
                 step.spike(i, 1, active);

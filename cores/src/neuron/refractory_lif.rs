@@ -60,9 +60,9 @@ impl NeuronModel for RefractoryLif {
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         let mut active = 0;
-        for i in 0..self.state.len() {
+        for (i, &input) in inputs.iter().enumerate() {
             let held = self.wait[i] > 0;
-            active += u32::from(self.state.integrate(i, inputs[i], held, step));
+            active += u32::from(self.state.integrate(i, input, held, step));
             self.wait[i] = self.wait[i].saturating_sub(1);
             if self.state.v[i] > self.threshold[i] {
                 self.state.v[i] = 0;

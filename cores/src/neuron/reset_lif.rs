@@ -64,8 +64,8 @@ impl NeuronModel for ResetLif {
             self.state.v.fill(0);
         }
         let mut active = 0;
-        for i in 0..self.state.len() {
-            active += u32::from(self.state.integrate(i, inputs[i], false, step));
+        for (i, &input) in inputs.iter().enumerate() {
+            active += u32::from(self.state.integrate(i, input, false, step));
             if self.state.v[i] > self.threshold[i] {
                 self.state.v[i] = 0;
                 step.spike(i, 1, active);

@@ -39,8 +39,8 @@ impl NeuronModel for TernaryLif {
         discipline: Discipline::PerTick,
         exact_sums: true,
         example: Example {
-            registers: &[("du", 800), ("dv", 200), ("vth_lo", -600), ("vth_hi", 900), ("bias_mant", -250)],
-            drive: &[20],
+            registers: &[("du", 800), ("dv", 200), ("vth_lo", -600), ("vth_hi", 900), ("bias_mant", -2_500)],
+            drive: &[60],
             ticks: 200,
         },
     };
@@ -52,8 +52,8 @@ impl NeuronModel for TernaryLif {
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         let mut active = 0;
-        for i in 0..self.state.len() {
-            active += u32::from(self.state.integrate(i, inputs[i], false, step));
+        for (i, &input) in inputs.iter().enumerate() {
+            active += u32::from(self.state.integrate(i, input, false, step));
             let v = self.state.v[i];
             let sign = i32::from(v > self.high[i]) - i32::from(v < self.low[i]);
             if sign != 0 {

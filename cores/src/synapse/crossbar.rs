@@ -91,7 +91,7 @@ impl Crossbar {
     pub(crate) fn validate(&self, targets: usize) -> Result<(), SynapseError> {
         let typed = self.weights.is_empty();
         let neurons = if typed { targets / TYPES } else { targets };
-        if typed && targets % TYPES != 0 {
+        if typed && !targets.is_multiple_of(TYPES) {
             return Err(SynapseError::beyond("channels of a typed crossbar", targets, TYPES));
         }
         let (axons, words) = (self.axon_types.len(), neurons.div_ceil(64));

@@ -239,6 +239,12 @@ pub struct ChipSpec {
 /// Embedded chips: (name, text).
 const PRESETS: &[(&str, &str)] = &[
     ("loihi1-davies2018", include_str!("../presets/loihi1-davies2018.toml")),
+    ("loihi2-like", include_str!("../presets/loihi2-like.toml")),
+    ("truenorth", include_str!("../presets/truenorth.toml")),
+    ("spinnaker1", include_str!("../presets/spinnaker1.toml")),
+    ("odin", include_str!("../presets/odin.toml")),
+    ("tiny-odin", include_str!("../presets/tiny-odin.toml")),
+    ("dynap-se1-like", include_str!("../presets/dynap-se1-like.toml")),
     ("generic-28nm", include_str!("../presets/generic-28nm.toml")),
 ];
 

@@ -193,7 +193,9 @@ fn native_limits(network: &Network, spec: &ChipSpec) -> Vec<Problem> {
         let hint = "choose a chip with that model (`spikemesh preset list`), or one whose cores run any";
         problems.extend(refused_model(spec, registers.model(), &place, hint));
         let incoming: Vec<_> = network.projections().iter().filter(|p| p.target == id).collect();
-        if let Some((least, most)) = spec.registers.raw_weight {
+        // Two models take effective weights, whose range is that of their exponents.
+        let effective = matches!(registers.model(), ModelKind::CubaLif | ModelKind::Brian2Lif);
+        if let Some((least, most)) = spec.registers.raw_weight.filter(|_| !effective) {
             for projection in &incoming {
                 let mut worst = 0.0f32;
                 for target in 0..population.size {
