@@ -197,7 +197,6 @@ fn every_tick_keeps_its_precision_and_the_mean() {
         let weights = bench.plastic.weights();
         assert!(weights.iter().all(|w| [100, 100 + step].contains(w)), "{dw}");
         let moved = weights.iter().filter(|w| **w != 100).count();
-        println!("{dw}: {moved} of 40000 moved");
         assert!(moved.abs_diff(30_000) <= 381, "{dw}: {moved}");
     }
 }
@@ -283,26 +282,22 @@ fn what_cannot_be_computed_is_refused() {
 /// The largest rule that is let through, in every engine, with all traces, the weight and the reward as large as they get.
 #[test]
 fn the_largest_rule_does_not_overflow() {
-    for engine in [Engine::Loihi, Engine::EveryTick, Engine::OnSpikes] {
+    let mut let_through = [0; 3];
+    for (at, engine) in [Engine::Loihi, Engine::EveryTick, Engine::OnSpikes].into_iter().enumerate() {
         for text in [
-            "16777216*2^20*x1*y1*r",
+            "+16777216*2^20*x1*y1*r",
             "-16777216*2^20*x1*y1*r",
-            "16777216*2^-32*(x1-16777216)*w*t",
+            "+16777216*2^-32*(x1-16777216)*w*t",
             "-255*2^31*w*t",
         ] {
-            let products =
-                vec![text.trim_start_matches('-'); 31].join(if text.starts_with('-') { "-" } else { "+" });
-            let mut rule = rule(engine, &if text.starts_with('-') { format!("-{products}") } else { products });
-            for product in &mut rule.dw.products {
-                product.every = Some(0);
-            }
+            let mut rule = rule(engine, &[text; 31].concat());
             rule.dt = Some(rule.dw.clone());
             rule.traces = [lasting(127, 127); 5];
             let rows = dense(rule, 1, 1, |_, _| 200);
-            if let Err(error) = rows.validate(1) {
-                println!("{engine:?} {text}: {error}");
+            if rows.validate(1).is_err() {
                 continue;
             }
+            let_through[at] += 1;
             let mut bench = Bench::new(rows);
             for t in 0..4 {
                 bench.plastic.reward(i64::MAX - t);
@@ -311,4 +306,5 @@ fn the_largest_rule_does_not_overflow() {
             assert!((0..=255).contains(&bench.weight()), "{engine:?} {text}");
         }
     }
+    assert!(let_through.iter().all(|n| *n >= 2), "{let_through:?}");
 }

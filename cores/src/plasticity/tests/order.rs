@@ -61,7 +61,6 @@ fn weights_go_to_the_ends() {
         }
         let (up, down) = bench.plastic.weights().split_at(60);
         let (least, most) = (up.iter().min().unwrap(), down.iter().max().unwrap());
-        println!("{rounding:?}: above {least}, below {most}");
         // Rounded to nearest, a weight stops where 0.15 w(255 - w) / 255 is below a half: 3 steps from the end (4 for 0.1125).
         let (top, bottom) = if rounding == Rounding::Nearest { (252, 4) } else { (255, 0) };
         assert!(*least >= top && *most <= bottom, "{rounding:?}: {least} {most}");
@@ -84,7 +83,6 @@ fn stochastic_rounding_moves_by_the_exact_mean() {
         let got = bench.plastic.weights().iter().map(|&v| f64::from(v) - w as f64).sum::<f64>() / n;
         let f = mean.rem_euclid(1.0);
         let bound = 4.4 * (f * (1.0 - f) / n).sqrt();
-        println!("{w} {fired}: mean {got:+.4}, exact {mean:+.4}, bound {bound:.4}");
         assert!((got - mean).abs() <= bound, "{got}, wanted {mean} +- {bound}");
         assert_eq!(bench.counters.weight_changes as f64, (got * n).abs(), "changes are by one step");
     }

@@ -194,7 +194,6 @@ fn random_events_learn_as_the_equations_say() {
     assert_eq!((counters.spikes, counters.saturations), (reference.spikes, reference.saturations));
     assert_eq!((counters.learning_updates, spikes.len() as u64), (updates, reference.spikes));
     let limits = core.take_overflows().iter().filter(|o| o.kind == OverflowKind::WeightLimit).count();
-    println!("{updates} updates, {} changes, {limits} at a limit", counters.weight_changes);
     assert!(counters.weight_changes > 300 && limits > 300, "{counters:?}");
     assert_eq!(counters.trace_updates, 0, "the rule has no traces");
 }

@@ -24,7 +24,6 @@ fn window(dt: f64) -> f64 {
 /// Rounding is by half a step, and a trace loses less than a unit of 2^-16 a tick: 40 x 2^10 / 2^16 = 0.63 steps.
 #[test]
 fn the_window_is_two_exponentials() {
-    let mut worst = 0f64;
     for dt in -40i32..=40 {
         for nearest in [false, true] {
             let mut bench = Bench::one(pair(nearest), START);
@@ -32,11 +31,9 @@ fn the_window_is_two_exponentials() {
             bench.run(100, &[pre], &[post]);
             let error = f64::from(bench.weight() - START) - window(dt.into());
             assert!(error.abs() <= 1.2, "{dt}: {error}");
-            worst = worst.max(error.abs());
             assert_eq!(bench.counters.learning_updates, 2);
         }
     }
-    println!("largest error at 81 points: {worst:.2} of {A_PLUS} steps");
 }
 
 /// Every pair of spikes against every, or with the last before it. An update is off by half a step and what the traces lost:
@@ -63,7 +60,6 @@ fn trains_are_sums_over_pairs() {
             assert!(error.abs() <= 0.9 * updates, "{nearest}: {error} after {updates} updates, {wanted}");
             assert_eq!(bench.counters.saturations, 0);
             sums.push(wanted);
-            println!("nearest {nearest}: {wanted:.0} steps, error {error:.1} after {updates} updates");
         }
     }
     assert!(sums.chunks(2).all(|pair| (pair[0] - pair[1]).abs() > 5_000.0), "the schemes differ: {sums:?}");
@@ -83,7 +79,6 @@ fn independent_trains_drift_by_the_area_of_the_window() {
     let pairs = f64::from(ticks) * 0.05 * 0.05;
     let (up, down) = (pairs * plus / (1.0 - keep), pairs * minus * keep_minus / (1.0 - keep_minus));
     let got = f64::from(bench.weight() - START);
-    println!("drift {got:.0}, wanted {:.0} = {up:.0} - {down:.0}", up - down);
     assert!((got - (up - down)).abs() <= 0.03 * up, "{got}, wanted {}", up - down);
 }
 
@@ -125,7 +120,6 @@ fn triplets_change_weights_as_the_model_says() {
             let mut bench = Bench::one(rule.clone(), START);
             bench.run(60 * period + 40, &pre, &post);
             let (got, wanted) = (f64::from(bench.weight() - START) / unit, triplets(&pre, &post));
-            println!("{dt:+} ms, {rate} Hz: {got:+.4}, f64 {wanted:+.4}");
             assert!((got - wanted).abs() < 1e-3, "{dt} ms at {rate} Hz: {got}, wanted {wanted}");
         }
     }
@@ -175,7 +169,7 @@ fn rewarded_trains_agree_with_floating_point() {
     let ticks = 5000;
     let (pre, post) = (train(1, ticks, 40), train(2, ticks, 40));
     let (mut x, mut y, mut tag, mut wanted) = (0.0, 0.0, 0.0, 0.0);
-    let (mut updates, mut bound) = (0, 0.0);
+    let mut bound = 0.0;
     let mut bench = Bench::one(rule, START);
     for t in 0..ticks {
         let (arrives, fired) = (pre.contains(&t), t > 0 && post.contains(&(t - 1)));
@@ -193,7 +187,6 @@ fn rewarded_trains_agree_with_floating_point() {
         let reward = if t % 97 == 96 { 1 - 2 * i64::from(t % 2) } else { 0 };
         if reward != 0 {
             wanted += 8.0 * reward as f64 * tag;
-            updates += 1;
             // A tag loses 300 units of 2^-16 and those of the traces that made it, some 30 a spike.
             bound += 0.5 + 8.0 * 1500.0 / 65_536.0;
         }
@@ -201,6 +194,5 @@ fn rewarded_trains_agree_with_floating_point() {
         bench.tick(if arrives { &[0] } else { &[] }, if post.contains(&t) { &[0] } else { &[] });
     }
     let got = f64::from(bench.weight() - START);
-    println!("{updates} rewards: {got}, f64 {wanted:.1}");
     assert!((got - wanted).abs() <= bound && wanted.abs() > 10.0 * bound, "{got}, wanted {wanted} +- {bound}");
 }
