@@ -16,9 +16,10 @@ use super::image::{ChipImage, FanOutTable, Route};
 use super::spec::{INPUT_PORT, OUTPUT_PORT};
 use crate::error::{Error, ErrorKind, Problem};
 use spikemesh_cores::{Core, CoreCounters};
+pub(super) use spikemesh_router::Level;
 use spikemesh_router::{
-    Analytic, DropCause, EndpointId, FirstLegal, Injection, Level, Noc, NocCounters, PacketNoc, QueueLimits,
-    RouteId, RouteRequest, RouteTable, Topology, VerdictSink, by_name,
+    Analytic, DropCause, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
+    RouteRequest, RouteTable, Topology, VerdictSink, by_name,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ mod block;
 mod image;
 mod interface;
 mod neurons;
+mod ranc;
 mod spec;
 
 pub use block::CoreBlock;
@@ -16,6 +17,10 @@ pub use image::{
 };
 pub use interface::{ChipCounters, Interface, LostCopy, PacketRecord, TickSpikes};
 pub use neurons::{Analog, OverflowProfile};
+pub use ranc::{
+    LostSpikes, OFFSET_LEAST, OFFSET_MOST, PacketError, PacketFormat, RancFile, RancImport, RancPacket,
+    RancRecord,
+};
 pub(crate) use spec::read_citation;
 pub use spec::{
     BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, INPUT_PORT, MOST_CORES,
@@ -23,8 +28,8 @@ pub use spec::{
 };
 
 use crate::error::Error;
+use interface::Level;
 use spikemesh_cores::{Overflow, Values};
-use spikemesh_router::Level;
 use std::collections::BTreeMap;
 
 /// A chip with state. A clone shares the memories and starts at rest with counters at zero.

@@ -4,7 +4,9 @@ mod inspect;
 mod map;
 mod models;
 mod new;
+mod output;
 mod preset;
+mod ranc;
 mod run;
 
 use crate::config::{NetworkSource, RunConfig};
@@ -30,6 +32,8 @@ enum Command {
     Run(run::Arguments),
     /// Map a network: does it fit, where does it go, what is lost
     Map(map::Arguments),
+    /// Run RANC's own files: its potentials, spikes and output bus, and hops, latency and energy on top
+    Ranc(ranc::Arguments),
     /// List the neuron models with their registers
     Models(models::Arguments),
     /// List the graph in a NIR file
@@ -68,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
     let outcome = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
+        Command::Ranc(arguments) => ranc::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),

@@ -1,13 +1,14 @@
 //! `spikemesh run`.
 
-use super::{ConfigArgument, load_network, print, say};
+use super::output::{OutputFolder, print_report, refuse_existing};
+use super::{ConfigArgument, load_network, say};
 use crate::chip::ChipImage;
 use crate::config::RunConfig;
 use crate::energy::EnergyTable;
-use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};
+use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind};
 use crate::mapper::{Mapping, map};
 use crate::network::{Network, Oracle};
-use crate::report::{Report, cores_csv, json, learned_csv, links_csv, page, summary};
+use crate::report::Report;
 use crate::run::{Recorder, Runner, Stimulus, TraceWriter};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spikemesh_router::Level;
@@ -52,14 +53,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     if let Some(level) = arguments.level.as_deref().and_then(Level::by_name) {
         config.level = level;
     }
-    refuse_existing(arguments)?;
+    refuse_existing(
+        &[
+            ("the folder for the report", arguments.out.as_deref()),
+            ("the file for the trace", arguments.trace.as_deref()),
+        ],
+        arguments.force,
+    )?;
     let prices = EnergyTable::load(&config.chip.prices, &config.prices_folder)?;
     let network = load_network(&config)?;
     let stimulus = Stimulus::load(&config.stimulus, &network, config.ticks, config.seed)?
         .limited(arguments.limit.map(|n| n as usize));
     stimulus.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
     let mapping = map(&network, &config.chip, &config.map)?;
-    let out = OutputFolder::make(arguments, &config.name)?;
+    let out = OutputFolder::make(arguments.out.as_deref(), arguments.force, &config.name)?;
     let code = run_mapped(arguments, &config, &prices, &network, &stimulus, &mapping, &out.path);
     if code.is_err() {
         out.take_back();
@@ -113,20 +120,12 @@ fn run_mapped(
         cpu_s,
         threads,
     };
-    let object =
-        serde_json::to_string_pretty(&json(&report)).expect("invariant: a report is valid JSON") + "\n";
-    write_all(out, &report, &object)?;
-    if arguments.json {
-        print(&object)?;
-    } else {
-        print(&summary(&report))?;
-        print(&format!("{:<13} {}\n", "report", out.join("report.html").display()))?;
-    }
+    print_report(&report, out, arguments.json)?;
     finish(&report, &mapping.image)
 }
 
 /// The exit code of a run that ended, and what must be said with it.
-fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
+pub(super) fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
     if report.recording.interrupted() {
         let (done, asked) = (report.recording.samples.len(), report.recording.samples_asked);
         say(&format!("interrupted: {done} of {asked} samples are in the report"));
@@ -154,83 +153,13 @@ fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error> {
     Ok(EXIT_LOST_PACKETS)
 }
 
-fn processors() -> usize {
+/// Threads where the user names no number.
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A folder for the report that nobody else writes to.
-struct OutputFolder {
-    path: PathBuf,
-    is_new: bool,
-}
-
-impl OutputFolder {
-    /// Makes what the user names, or the first free `runs/<name>-<n>`.
-    fn make(arguments: &Arguments, name: &str) -> Result<Self, Error> {
-        if let Some(out) = &arguments.out {
-            refuse_existing(arguments)?;
-            let is_new = !out.exists();
-            std::fs::create_dir_all(out).map_err(|e| Error::file(out, "make", &e))?;
-            return Ok(Self { path: out.clone(), is_new });
-        }
-        // A name is a name, not a path.
-        let name: String =
-            name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
-        let runs = Path::new("runs");
-        std::fs::create_dir_all(runs).map_err(|e| Error::file(runs, "make", &e))?;
-        let mut n = 1u32;
-        loop {
-            let path = runs.join(format!("{name}-{n}"));
-            match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, is_new: true }),
-                // Another run may have taken the number between a look and a step.
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => n += 1,
-                Err(e) => return Err(Error::file(&path, "make", &e)),
-            }
-        }
-    }
-
-    /// Takes back a new folder that is still empty, as after a failure.
-    fn take_back(&self) {
-        if self.is_new {
-            // A folder with something in it stays, and that is right.
-            let _ = std::fs::remove_dir(&self.path);
-        }
-    }
-}
-
-/// What is there already is written over only if the user says so; asked before any work is done.
-fn refuse_existing(arguments: &Arguments) -> Result<(), Error> {
-    let named = [("the folder for the report", &arguments.out), ("the file for the trace", &arguments.trace)];
-    let there = named.iter().filter_map(|(what, path)| path.as_ref().filter(|p| p.exists()).map(|p| (what, p)));
-    let problems: Vec<_> = there
-        .filter(|_| !arguments.force)
-        .map(|(what, path)| {
-            let hint = "name another one, or add --force to write over it";
-            Problem::new(path.display().to_string(), format!("{what} is there already"), hint)
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Error { kind: ErrorKind::Usage, problems }) }
-}
-
-fn write_all(out: &Path, report: &Report<'_>, object: &str) -> Result<(), Error> {
-    let files = [
-        ("summary.json", object.to_owned()),
-        ("links.csv", links_csv(report)),
-        ("cores.csv", cores_csv(report)),
-        ("report.html", page(report)),
-    ];
-    let learned = learned_csv(report);
-    let learned = learned.into_iter().map(|text| ("weights.csv", text));
-    for (name, text) in files.into_iter().chain(learned) {
-        let path = out.join(name);
-        std::fs::write(&path, text).map_err(|e| Error::file(&path, "write", &e))?;
-    }
-    Ok(())
-}
-
 /// A bar on stderr, when that is a terminal: samples, or the ticks of a single sample.
-fn progress_bar(stimulus: &Stimulus) -> ProgressBar {
+pub(super) fn progress_bar(stimulus: &Stimulus) -> ProgressBar {
     let many = stimulus.len() > 1;
     let length = if many { stimulus.len() as u64 } else { u64::from(stimulus.ticks()) };
     let target = if std::io::stderr().is_terminal() {
@@ -245,7 +174,7 @@ fn progress_bar(stimulus: &Stimulus) -> ProgressBar {
 }
 
 /// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Error> {
+pub(super) fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {

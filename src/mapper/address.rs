@@ -158,6 +158,15 @@ fn summary(network: &Network, quantised: &Quantised) -> NetworkEntry {
     }
 }
 
+/// What each core of an image holds, each axon with rows of its own.
+pub fn core_uses(image: &ChipImage) -> Vec<CoreUse> {
+    let words = image.cores.iter().map(|core| {
+        let rows = 0..core.config.axon_count();
+        rows.map(|axon| image.spec.core.row_words(core.config.row_len(axon) as u64)).sum()
+    });
+    uses(image, &words.collect::<Vec<u64>>())
+}
+
 /// What each core of an image holds, counted from the image but for the words of synapse memory.
 fn uses(image: &ChipImage, words: &[u64]) -> Vec<CoreUse> {
     let uses = image.cores.iter().zip(words).map(|(core, &synapse_words)| {

@@ -15,6 +15,7 @@ mod place;
 mod quantise;
 mod verify;
 
+pub use address::core_uses;
 pub use mismatch::Mismatch;
 pub use partition::{CoreUse, Part, Partition, smallest_mesh};
 pub use place::{Hilbert, Placement, Placer, RowMajor, placers};

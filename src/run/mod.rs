@@ -25,7 +25,7 @@ pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};
 
-use crate::chip::ChipImage;
+use crate::chip::{Chip, ChipImage, TickSpikes};
 use crate::error::{Error, ErrorKind};
 use crate::network::Oracle;
 use spikemesh_router::Level;
@@ -58,6 +58,9 @@ impl std::fmt::Debug for Runner<'_> {
     }
 }
 
+/// Is shown the chip and its spikes after every tick, in order.
+pub type Observer<'o> = dyn FnMut(&Chip, &TickSpikes) + 'o;
+
 impl Runner<'_> {
     /// Runs all samples of `stimulus` on the chip of `image`.
     ///
@@ -69,15 +72,29 @@ impl Runner<'_> {
             let hint = "check `limit` and `samples`";
             return Err(Error::one(ErrorKind::Invalid, "stimulus", "there is no sample to run", hint));
         }
-        let chip = crate::chip::Chip::load(image, self.level)?;
+        let chip = Chip::load(image, self.level)?;
         let _span = tracing::info_span!("run", samples = stimulus.len(), threads = self.threads).entered();
         // What is learned in one sample is there in the next, so samples of a chip that learns come one after the other.
         let learns = image.cores.iter().any(|core| !core.config.plastic.is_empty());
         if self.threads <= 1 || stimulus.len() == 1 || learns {
-            threaded::within_samples(image, chip, stimulus, self)
+            threaded::within_samples(image, chip, stimulus, self, &mut |_, _| {})
         } else {
             threaded::across_samples(image, chip, stimulus, self)
         }
+    }
+
+    /// As [`Runner::run`], and shows every tick to `observe`; samples come one after the other.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub fn run_observed(
+        self,
+        image: &ChipImage,
+        stimulus: &Stimulus,
+        observe: &mut Observer<'_>,
+    ) -> Result<Recording, Error> {
+        let chip = Chip::load(image, self.level)?;
+        threaded::within_samples(image, chip, stimulus, self, observe)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::record::{Probe, Recorder};
 use super::recording::{LearnedWeight, Recording};
 use super::sample::{Finished, Merger, Setting, Stream, Tick, run_sample};
-use super::{Runner, Stimulus, stopped};
+use super::{Observer, Runner, Stimulus, stopped};
 use crate::chip::{Chip, ChipCounters, ChipImage, CoreBlock};
 use crate::error::Error;
 use crossbeam::channel;
@@ -34,6 +34,7 @@ pub(super) fn within_samples(
     mut chip: Chip,
     stimulus: &Stimulus,
     runner: Runner<'_>,
+    observe: &mut Observer<'_>,
 ) -> Result<Recording, Error> {
     let probes = runner.recorder.as_ref().map(|recorder| recorder.probes().to_vec()).unwrap_or_default();
     let setting = setting(image, stimulus, &runner, &probes);
@@ -52,7 +53,10 @@ pub(super) fn within_samples(
         Ok(())
     };
     if runner.threads <= 1 {
-        run_all(&mut |chip, inputs, keep, out| chip.tick(inputs, keep, out))?;
+        run_all(&mut |chip, inputs, keep, out| {
+            chip.tick(inputs, keep, out);
+            observe(chip, out);
+        })?;
     } else {
         // A worker hands back its block, or the panic it met: nothing may wait for ever.
         let (jobs, job) = channel::unbounded::<(usize, CoreBlock)>();
@@ -88,6 +92,7 @@ pub(super) fn within_samples(
                     back.into_iter().map(|(_, block)| block.unwrap_or_else(|panic| resume_unwind(panic))),
                 );
                 chip.exchange(inputs, keep, out);
+                observe(chip, out);
             })
         })
         .expect("invariant: workers do not panic")?;

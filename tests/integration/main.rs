@@ -20,6 +20,7 @@ mod nir;
 mod nir_file;
 #[cfg(feature = "nir")]
 mod nir_structure;
+mod ranc;
 mod registers;
 mod report;
 #[cfg(feature = "nir")]

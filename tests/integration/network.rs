@@ -119,6 +119,9 @@ proptest! {
 fn thresholds_leave_room_below_the_clip() {
     for (preset, _) in ChipSpec::presets() {
         let spec = ChipSpec::preset(preset).unwrap();
+        if !spec.models.is_empty() {
+            continue; // It has no cores for networks in real units.
+        }
         for reset in [Reset::Zero, Reset::Subtract] {
             if reset == Reset::Subtract && !spec.registers.can_subtract {
                 continue;
@@ -200,6 +203,10 @@ fn probed_membranes_answer_as_the_reference() {
 fn small_neurons_are_heard_beside_large_ones() {
     let thresholds: Vec<f64> = (0..10).map(|i| if i == 9 { 1000.0 } else { 1.0 }).collect();
     for (preset, _) in ChipSpec::presets() {
+        let spec = ChipSpec::preset(preset).unwrap();
+        if !spec.models.is_empty() {
+            continue; // It has no cores for networks in real units.
+        }
         let mut b = builder();
         let input = b.input("in", 1);
         let parameters =
@@ -208,7 +215,7 @@ fn small_neurons_are_heard_beside_large_ones() {
         let values = thresholds.iter().map(|t| 0.4 * *t as f32).collect();
         b.project("p", input, out, Weights::Dense { targets: 10, sources: 1, values }, 0);
         b.output(out);
-        let (chip, reference) = both_on(&ChipSpec::preset(preset).unwrap(), &b.build().unwrap(), 100, (1, 2));
+        let (chip, reference) = both_on(&spec, &b.build().unwrap(), 100, (1, 2));
         assert!(reference > 100 && close(chip, reference, 0.01), "{preset}: {chip} against {reference}");
     }
 }

@@ -5,6 +5,7 @@
 use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
 use bitvec::prelude::{BitVec, Lsb0};
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 /// Number of axon types.
@@ -145,6 +146,95 @@ impl Crossbar {
     }
 }
 
+/// Adds the weights of set bits times `payload`; returns how many bits are set.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+popcnt+bmi1+bmi2",
+    "x86_64+avx2+popcnt+bmi1+bmi2"
+))]
+fn add_weights(words: &[u64], table: &[i32], payload: i32, sums: &mut [i32]) -> u64 {
+    plain_add_weights(words, table, payload, sums)
+}
+
+/// Adds `payload` where bits are set; returns how many are.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+popcnt+bmi1+bmi2",
+    "x86_64+avx2+popcnt+bmi1+bmi2"
+))]
+fn add_counts(words: &[u64], payload: i32, sums: &mut [i32]) -> u64 {
+    plain_add_counts(words, payload, sums)
+}
+
+#[inline(always)]
+fn plain_add_weights(words: &[u64], table: &[i32], payload: i32, sums: &mut [i32]) -> u64 {
+    let (tables, table_rest) = table.as_chunks::<HALF>();
+    let (chunks, rest) = sums.as_chunks_mut::<HALF>();
+    let whole = chunks.len().min(tables.len());
+    let mut read = 0;
+    for i in 0..whole {
+        let (word, weights, sums) = (half(words, i), &tables[i], &mut chunks[i]);
+        read += word.count_ones();
+        if word.count_ones() <= FEW {
+            each_bit(word, |j| sums[j] = sums[j].wrapping_add(weights[j].wrapping_mul(payload)));
+        } else {
+            for (j, (sum, &weight)) in sums.iter_mut().zip(weights).enumerate() {
+                let with = sum.wrapping_add(weight.wrapping_mul(payload));
+                *sum = if word & (1 << j) != 0 { with } else { *sum };
+            }
+        }
+    }
+    if !rest.is_empty() {
+        let word = half(words, whole);
+        read += word.count_ones();
+        each_bit(word, |j| rest[j] = rest[j].wrapping_add(table_rest[j].wrapping_mul(payload)));
+    }
+    read.into()
+}
+
+#[inline(always)]
+fn plain_add_counts(words: &[u64], payload: i32, sums: &mut [i32]) -> u64 {
+    let (chunks, rest) = sums.as_chunks_mut::<HALF>();
+    let whole = chunks.len();
+    let mut read = 0;
+    for (i, sums) in chunks.iter_mut().enumerate() {
+        let word = half(words, i);
+        read += word.count_ones();
+        if word.count_ones() <= FEW {
+            each_bit(word, |j| sums[j] = sums[j].wrapping_add(payload));
+        } else {
+            for (j, sum) in sums.iter_mut().enumerate() {
+                *sum = if word & (1 << j) != 0 { sum.wrapping_add(payload) } else { *sum };
+            }
+        }
+    }
+    if !rest.is_empty() {
+        let word = half(words, whole);
+        read += word.count_ones();
+        each_bit(word, |j| rest[j] = rest[j].wrapping_add(payload));
+    }
+    read.into()
+}
+
+/// Bits are taken by halves of a word, as wide as a sum.
+const HALF: usize = 32;
+
+/// Up to so many of them are faster added one by one than all neurons under a mask.
+const FEW: u32 = 2;
+
+#[inline(always)]
+fn half(words: &[u64], i: usize) -> u32 {
+    (words[i / 2] >> (32 * (i % 2))) as u32
+}
+
+/// Calls `act` for each set bit.
+#[inline(always)]
+fn each_bit(word: u32, mut act: impl FnMut(usize)) {
+    let mut rest = word;
+    while rest != 0 {
+        act(rest.trailing_zeros() as usize);
+        rest &= rest - 1;
+    }
+}
+
 impl SynapseStore for Crossbar {
     fn axon_count(&self) -> usize {
         self.axon_types.len()
@@ -160,19 +250,11 @@ impl SynapseStore for Crossbar {
 
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
         let later = delay_slot as usize + usize::from(self.delays[axon.0 as usize]);
-        let slot = ring.slot_mut(later);
-        let mut read = 0;
+        let (slot, n) = (ring.slot_mut(later), self.neurons as usize);
         match self.table(axon) {
-            Ok(table) => self.set_bits(axon, |neuron| {
-                slot[neuron] = slot[neuron].wrapping_add(table[neuron].wrapping_mul(payload));
-                read += 1;
-            }),
-            Err(first) => self.set_bits(axon, |neuron| {
-                slot[first + neuron] += payload;
-                read += 1;
-            }),
+            Ok(table) => add_weights(self.words(axon), table, payload, &mut slot[..n]),
+            Err(first) => add_counts(self.words(axon), payload, &mut slot[first..first + n]),
         }
-        read
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -200,7 +282,45 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What the machine at hand may never choose.
+    #[multiversion(targets("x86_64+avx2+popcnt+bmi1+bmi2"))]
+    fn add_weights_on_avx2(words: &[u64], table: &[i32], payload: i32, sums: &mut [i32]) -> u64 {
+        plain_add_weights(words, table, payload, sums)
+    }
+
+    #[multiversion(targets("x86_64+avx2+popcnt+bmi1+bmi2"))]
+    fn add_counts_on_avx2(words: &[u64], payload: i32, sums: &mut [i32]) -> u64 {
+        plain_add_counts(words, payload, sums)
+    }
+
     proptest! {
+        #[test]
+        fn every_instruction_set_adds_the_same(
+            cells in prop::collection::vec((any::<bool>(), any::<i32>(), any::<i32>()), 0..200),
+            payload in prop_oneof![Just(1), any::<i32>()], sparse in any::<bool>(),
+        ) {
+            let is_set = |i: usize| cells[i].0 && (!sparse || i % 11 == 3);
+            let mut words = vec![0u64; cells.len().div_ceil(64)];
+            (0..cells.len()).for_each(|i| words[i / 64] |= u64::from(is_set(i)) << (i % 64));
+            let table: Vec<i32> = cells.iter().map(|cell| cell.1).collect();
+            let before: Vec<i32> = cells.iter().map(|cell| cell.2).collect();
+            let wanted = |weight: &dyn Fn(usize) -> i32| -> Vec<i32> {
+                let sum = |(i, &sum): (usize, &i32)| if is_set(i) { sum.wrapping_add(weight(i)) } else { sum };
+                before.iter().enumerate().map(sum).collect()
+            };
+            let read = (0..cells.len()).filter(|&i| is_set(i)).count() as u64;
+            for add in [plain_add_weights, add_weights_on_avx2, add_weights] {
+                let mut sums = before.clone();
+                prop_assert_eq!(add(&words, &table, payload, &mut sums), read);
+                prop_assert_eq!(sums, wanted(&|i| table[i].wrapping_mul(payload)));
+            }
+            for add in [plain_add_counts, add_counts_on_avx2, add_counts] {
+                let mut sums = before.clone();
+                prop_assert_eq!(add(&words, payload, &mut sums), read);
+                prop_assert_eq!(sums, wanted(&|_| payload));
+            }
+        }
+
         #[test]
         fn a_row_adds_the_weights_of_its_set_bits(
             rows in prop::collection::vec((0u8..4, 0u8..5, prop::collection::vec(any::<bool>(), 70)), 1..5),

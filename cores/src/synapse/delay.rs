@@ -1,5 +1,8 @@
 //! The ring of accumulators: one slot of sums for the current tick and each later one in use.
 
+/// Sums in a line of the cache.
+const LINE: usize = 16;
+
 /// `slots x targets` sums of 32 bits. Sums wrap at 2^32, which is exact for accumulators of fewer bits that wrap
 /// themselves (2^22 divides 2^32); where a model needs exact sums, a core refuses synapses that could wrap.
 #[derive(Clone, Debug)]
@@ -8,6 +11,11 @@ pub struct AccumulatorRing {
     slots: usize,
     current: usize,
     sums: Vec<i32>,
+    /// Unused sums before the first slot, which so starts where a line of the cache does: additions of whole vectors
+    /// would else touch two lines each.
+    lead: usize,
+    /// Where each slot starts after the lead, twice around, so that a walk from any slot meets no end.
+    starts: Vec<u32>,
     stages: Vec<Stage>,
 }
 
@@ -22,35 +30,65 @@ struct Stage {
     dirty: bool,
 }
 
+/// The ring's sums from a tick on, for many additions of different delays.
+pub(crate) struct Slots<'a> {
+    /// Where the slots from that tick on start.
+    starts: &'a [u32],
+    sums: &'a mut [i32],
+}
+
+impl Slots<'_> {
+    /// The sum of a target, which must be below the number of targets, `delay` ticks after the first slot; panics beyond
+    /// the ring's longest delay.
+    #[inline(always)]
+    pub(crate) fn sum(&mut self, delay: usize, target: usize) -> &mut i32 {
+        &mut self.sums[self.starts[delay] as usize + target]
+    }
+}
+
 impl AccumulatorRing {
     /// An empty ring for delays up to `max_delay` ticks.
     pub fn new(targets: usize, max_delay: u32) -> Self {
         let slots = max_delay as usize + 1;
-        Self { targets, slots, current: 0, sums: vec![0; targets * slots], stages: Vec::new() }
+        let sums = vec![0; targets * slots + LINE];
+        // A clone may lie elsewhere: then it is slower, not different.
+        let lead = sums.as_ptr().align_offset(LINE * size_of::<i32>()).min(LINE);
+        let starts = (0..2 * slots).map(|slot| (slot % slots * targets) as u32).collect();
+        Self { targets, slots, current: 0, sums, lead, starts, stages: Vec::new() }
     }
 
     /// The same with a stage for each group of synapses whose sums are shifted right.
     pub fn with_stages(mut self, shifts: impl IntoIterator<Item = u32>) -> Self {
-        let stage = |right| Stage { right, sums: vec![0; self.sums.len()], dirty: false };
+        let stage = |right| Stage { right, sums: vec![0; self.targets * self.slots], dirty: false };
         self.stages = shifts.into_iter().map(stage).collect();
         self
     }
 
+    #[inline]
+    fn place(&self, later: usize) -> std::ops::Range<usize> {
+        assert!(later < self.slots, "invariant: no delay exceeds the ring's longest");
+        let start = self.lead + self.starts[self.current + later] as usize;
+        start..start + self.targets
+    }
+
     /// The sums the neurons consume in this tick.
     pub fn current(&self) -> &[i32] {
-        let start = self.current * self.targets;
-        &self.sums[start..start + self.targets]
+        &self.sums[self.place(0)]
     }
 
     /// The sums of the tick `later` ticks ahead; `later` must not exceed the ring's longest delay.
     #[inline]
     pub fn slot_mut(&mut self, later: usize) -> &mut [i32] {
+        let place = self.place(later);
+        &mut self.sums[place]
+    }
+
+    /// The sums of the tick `later` ticks ahead and of all ticks after it.
+    #[inline]
+    pub(crate) fn slots_mut(&mut self, later: usize) -> Slots<'_> {
         assert!(later < self.slots, "invariant: no delay exceeds the ring's longest");
-        let mut slot = self.current + later;
-        if slot >= self.slots {
-            slot -= self.slots;
-        }
-        &mut self.sums[slot * self.targets..(slot + 1) * self.targets]
+        let starts = &self.starts[self.current + later..self.current + self.slots];
+        Slots { starts, sums: &mut self.sums[self.lead..] }
     }
 
     /// The sums of a stage for the tick `later` ticks ahead.
@@ -59,6 +97,15 @@ impl AccumulatorRing {
         let stage = &mut self.stages[stage];
         stage.dirty = true;
         &mut stage.sums[later * self.targets..(later + 1) * self.targets]
+    }
+
+    /// The sums of a stage for the tick `later` ticks ahead and of all ticks after it.
+    pub(crate) fn stages_mut(&mut self, stage: usize, later: usize) -> Slots<'_> {
+        assert!(later < self.slots, "invariant: no delay exceeds the ring's longest");
+        let stage = &mut self.stages[stage];
+        stage.dirty = true;
+        // A stage's slots go by distance from the current one.
+        Slots { starts: &self.starts[later..self.slots], sums: &mut stage.sums }
     }
 
     /// Shifts what the stages hold and adds it to the sums; once a tick, after the last delivery.
@@ -80,8 +127,7 @@ impl AccumulatorRing {
 
     /// Clears the current slot and moves on by a tick.
     pub fn advance(&mut self) {
-        let start = self.current * self.targets;
-        self.sums[start..start + self.targets].fill(0);
+        self.slot_mut(0).fill(0);
         self.current += 1;
         if self.current == self.slots {
             self.current = 0;
@@ -101,8 +147,7 @@ impl AccumulatorRing {
     /// Appends all slots from the current one on, for digests; stages are empty between ticks.
     pub fn state_words(&self, out: &mut Vec<i64>) {
         for later in 0..self.slots {
-            let slot = (self.current + later) % self.slots;
-            out.extend(self.sums[slot * self.targets..(slot + 1) * self.targets].iter().map(|&s| i64::from(s)));
+            out.extend(self.sums[self.place(later)].iter().map(|&s| i64::from(s)));
         }
     }
 }

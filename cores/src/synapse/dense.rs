@@ -6,6 +6,7 @@
 
 use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 /// Rows of 16-bit weights.
@@ -126,6 +127,19 @@ impl DenseRows {
     }
 }
 
+/// Adds a row times `factor`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn add_row(weights: &[i16], factor: i32, sums: &mut [i32]) {
+    plain_add_row(weights, factor, sums);
+}
+
+#[inline(always)]
+fn plain_add_row(weights: &[i16], factor: i32, sums: &mut [i32]) {
+    for (sum, &weight) in sums.iter_mut().zip(weights) {
+        *sum = sum.wrapping_add(i32::from(weight).wrapping_mul(factor));
+    }
+}
+
 impl SynapseStore for DenseRows {
     fn axon_count(&self) -> usize {
         self.groups.len()
@@ -149,17 +163,15 @@ impl SynapseStore for DenseRows {
         let exponent = self.exponents[group];
         let factor = payload.wrapping_shl(exponent.max(0) as u32);
         let (later, weights) = (delay_slot as usize, &self.weights[self.range(axon)]);
-        let mut add = |later: usize, targets: std::ops::Range<usize>| {
-            let slot = if exponent < 0 { ring.stage_mut(group, later) } else { ring.slot_mut(later) };
-            for (sum, &weight) in slot[targets.clone()].iter_mut().zip(&weights[targets]) {
-                *sum = sum.wrapping_add(i32::from(weight).wrapping_mul(factor));
-            }
-        };
         if self.delays.is_empty() {
-            add(later, 0..weights.len());
+            let slot = if exponent < 0 { ring.stage_mut(group, later) } else { ring.slot_mut(later) };
+            add_row(weights, factor, slot);
         } else {
-            for (target, &delay) in self.delays[self.range(axon)].iter().enumerate() {
-                add(later + usize::from(delay), target..target + 1);
+            let delays = &self.delays[self.range(axon)];
+            let mut slots = if exponent < 0 { ring.stages_mut(group, later) } else { ring.slots_mut(later) };
+            for (target, (&weight, &delay)) in weights.iter().zip(delays).enumerate() {
+                let sum = slots.sum(delay.into(), target);
+                *sum = sum.wrapping_add(i32::from(weight).wrapping_mul(factor));
             }
         }
         u64::from(self.counts[axon.0 as usize])
@@ -188,7 +200,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What the machine at hand may never choose.
+    #[multiversion(targets("x86_64+avx2"))]
+    fn add_row_on_avx2(weights: &[i16], factor: i32, sums: &mut [i32]) {
+        plain_add_row(weights, factor, sums);
+    }
+
     proptest! {
+        #[test]
+        fn every_instruction_set_adds_the_same(
+            cells in prop::collection::vec((any::<i16>(), any::<i32>()), 0..100), factor in any::<i32>(),
+        ) {
+            let (weights, before): (Vec<i16>, Vec<i32>) = cells.iter().copied().unzip();
+            let sum = |&(weight, sum): &(i16, i32)| sum.wrapping_add(i32::from(weight).wrapping_mul(factor));
+            let wanted: Vec<i32> = cells.iter().map(sum).collect();
+            for add in [plain_add_row, add_row_on_avx2, add_row] {
+                let mut sums = before.clone();
+                add(&weights, factor, &mut sums);
+                prop_assert_eq!(&sums, &wanted);
+            }
+        }
+
         #[test]
         fn sums_are_shifted_once_by_group_and_delay(
             rows in prop::collection::vec((prop::collection::vec(-256i16..256, 5), prop::collection::vec(0u8..4, 5), 0u16..2), 1..6),

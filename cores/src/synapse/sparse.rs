@@ -1,27 +1,47 @@
 //! Sparse rows by axon, four bytes a synapse.
 //!
 //! ```text
-//! bit 31      26 25                       9 8             0
-//!     [ delay 6 ][        target 17        ][  mantissa 9  ]     effective weight = mantissa << shift of the row
+//! bit 31          23 22      17 16                       0
+//!     [  mantissa 9  ][ delay 6 ][        target 17        ]     effective weight = mantissa << shift of the row
 //! ```
 
 use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
 use serde::{Deserialize, Serialize};
 
-const MANTISSA_BITS: u32 = 9;
 const TARGET_BITS: u32 = 17;
+const DELAY_BITS: u32 = 6;
+/// The mantissa lies on top, so that a shift alone extends its sign.
+const MANTISSA_PLACE: u32 = TARGET_BITS + DELAY_BITS;
 pub(super) const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
 pub(super) const SHIFT_MOST: u8 = 22;
+
+/// Where a row lies and how its mantissas are shifted, together, because a short row costs little more than finding it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Row {
+    start: u32,
+    /// Number of synapses, and the shift in the lowest five bits.
+    size: u32,
+}
+
+impl Row {
+    const SHIFT_BITS: u32 = 5;
+
+    fn shift(self) -> u8 {
+        (self.size & ((1 << Self::SHIFT_BITS) - 1)) as u8
+    }
+
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.start as usize + (self.size >> Self::SHIFT_BITS) as usize
+    }
+}
 
 /// Rows of 9-bit mantissas with a shift for each row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SparseRows {
     neurons: u32,
     max_delay: u32,
-    /// Where each row starts; one more than there are rows.
-    offsets: Vec<u32>,
-    shifts: Vec<u8>,
+    rows: Vec<Row>,
     words: Vec<u32>,
 }
 
@@ -34,7 +54,7 @@ pub struct SparseRowsBuilder {
 impl SparseRows {
     /// A builder for a core of `neurons` neurons.
     pub fn builder(neurons: u32) -> SparseRowsBuilder {
-        SparseRowsBuilder { rows: SparseRows { neurons, offsets: vec![0], ..SparseRows::default() } }
+        SparseRowsBuilder { rows: SparseRows { neurons, ..SparseRows::default() } }
     }
 
     /// Checks what deserialised data promises: offsets within bounds and ascending, targets within a core of
@@ -57,19 +77,17 @@ impl SparseRows {
                 usize::from(DELAY_MOST),
             ));
         }
-        if self.offsets.len() != self.shifts.len() + 1 || self.offsets.first() != Some(&0) {
-            return Err(SynapseError::beyond(
-                "the number of row offsets",
-                self.offsets.len(),
-                self.shifts.len() + 1,
-            ));
+        let mut start = 0;
+        for row in &self.rows {
+            if row.range().start != start {
+                return Err(SynapseError::beyond("the start of a row", row.range().start, start));
+            }
+            start = row.range().end;
         }
-        if self.offsets.windows(2).any(|w| w[0] > w[1])
-            || self.offsets.last() != Some(&(self.words.len() as u32))
-        {
-            return Err(SynapseError::beyond("the last row offset", 0, self.words.len()));
+        if start != self.words.len() {
+            return Err(SynapseError::beyond("the end of the last row", start, self.words.len()));
         }
-        if let Some(&shift) = self.shifts.iter().find(|s| **s > SHIFT_MOST) {
+        if let Some(shift) = self.rows.iter().map(|row| row.shift()).find(|s| *s > SHIFT_MOST) {
             return Err(SynapseError::beyond("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
         }
         for &word in &self.words {
@@ -88,9 +106,9 @@ impl SparseRows {
         Ok(())
     }
 
+    #[inline]
     fn words(&self, axon: AxonId) -> &[u32] {
-        let axon = axon.0 as usize;
-        &self.words[self.offsets[axon] as usize..self.offsets[axon + 1] as usize]
+        &self.words[self.rows[axon.0 as usize].range()]
     }
 }
 
@@ -106,9 +124,7 @@ pub(super) fn pack(target: u32, mantissa: i16, delay: u8) -> Result<u32, Synapse
     if delay > DELAY_MOST {
         return Err(range("a delay", i64::from(delay), 0, i64::from(DELAY_MOST)));
     }
-    Ok((mantissa as u32 & ((1 << MANTISSA_BITS) - 1))
-        | (target << MANTISSA_BITS)
-        | (u32::from(delay) << (MANTISSA_BITS + TARGET_BITS)))
+    Ok(((mantissa as u32) << MANTISSA_PLACE) | (u32::from(delay) << TARGET_BITS) | target)
 }
 
 /// The shift that represents all weights of a row exactly.
@@ -124,13 +140,28 @@ pub(super) fn exact_shift(synapses: &[Synapse]) -> Result<u8, SynapseError> {
     Ok(shift as u8)
 }
 
+fn mantissa(word: u32) -> i32 {
+    word as i32 >> MANTISSA_PLACE
+}
+
+/// Calls `act` for each word, eight at a time, so that a short row has few branches.
+#[inline(always)]
+fn for_each_unrolled(words: &[u32], mut act: impl FnMut(u32)) {
+    let (chunks, rest) = words.as_chunks::<8>();
+    for chunk in chunks {
+        for &word in chunk {
+            act(word);
+        }
+    }
+    rest.iter().for_each(|&word| act(word));
+}
+
 #[inline]
 pub(super) fn unpack(word: u32, shift: u8) -> Synapse {
-    let mantissa = ((word << (32 - MANTISSA_BITS)) as i32) >> (32 - MANTISSA_BITS);
     Synapse {
-        target: NeuronId((word >> MANTISSA_BITS) & (TARGET_LIMIT - 1)),
-        weight: mantissa << shift,
-        delay: (word >> (MANTISSA_BITS + TARGET_BITS)) as u8,
+        target: NeuronId(word & (TARGET_LIMIT - 1)),
+        weight: mantissa(word) << shift,
+        delay: ((word >> TARGET_BITS) & ((1 << DELAY_BITS) - 1)) as u8,
     }
 }
 
@@ -167,9 +198,9 @@ impl SparseRowsBuilder {
             }
             rows.max_delay = rows.max_delay.max(u32::from(delay));
         }
-        rows.shifts.push(shift);
-        rows.offsets.push(rows.words.len() as u32);
-        Ok(AxonId(rows.shifts.len() as u32 - 1))
+        let size = ((rows.words.len() - start) as u32) << Row::SHIFT_BITS | u32::from(shift);
+        rows.rows.push(Row { start: start as u32, size });
+        Ok(AxonId(rows.rows.len() as u32 - 1))
     }
 
     /// Adds a row of effective weights, finding the shift that represents all of them exactly.
@@ -189,7 +220,7 @@ impl SparseRowsBuilder {
 
 impl SynapseStore for SparseRows {
     fn axon_count(&self) -> usize {
-        self.shifts.len()
+        self.rows.len()
     }
 
     fn synapse_count(&self) -> u64 {
@@ -200,26 +231,31 @@ impl SynapseStore for SparseRows {
         self.max_delay
     }
 
+    #[inline]
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
-        let words = self.words(axon);
-        let factor = payload.wrapping_shl(u32::from(self.shifts[axon.0 as usize]));
+        let row = self.rows[axon.0 as usize];
+        let words = &self.words[row.range()];
+        let factor = payload.wrapping_shl(row.shift().into());
         let later = delay_slot as usize;
-        let add = |slot: &mut [i32], word: u32| {
-            let synapse = unpack(word, 0);
-            let sum = &mut slot[synapse.target.0 as usize];
-            *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
-        };
         if self.max_delay == 0 {
             let slot = ring.slot_mut(later);
-            words.iter().for_each(|&word| add(slot, word));
+            for_each_unrolled(words, |word| {
+                let sum = &mut slot[(word & (TARGET_LIMIT - 1)) as usize];
+                *sum = sum.wrapping_add(mantissa(word).wrapping_mul(factor));
+            });
         } else {
-            words.iter().for_each(|&word| add(ring.slot_mut(later + usize::from(unpack(word, 0).delay)), word));
+            let mut slots = ring.slots_mut(later);
+            for_each_unrolled(words, |word| {
+                let synapse = unpack(word, 0);
+                let sum = slots.sum(synapse.delay.into(), synapse.target.0 as usize);
+                *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
+            });
         }
         words.len() as u64
     }
 
     fn memory_bytes(&self) -> u64 {
-        4 * (self.words.len() + self.offsets.len()) as u64 + self.shifts.len() as u64
+        4 * self.words.len() as u64 + 8 * self.rows.len() as u64
     }
 
     fn row_len(&self, axon: AxonId) -> usize {
@@ -227,7 +263,7 @@ impl SynapseStore for SparseRows {
     }
 
     fn visit(&self, axon: AxonId, visit: &mut dyn FnMut(Synapse)) {
-        let shift = self.shifts[axon.0 as usize];
+        let shift = self.rows[axon.0 as usize].shift();
         self.words(axon).iter().for_each(|&word| visit(unpack(word, shift)));
     }
 }

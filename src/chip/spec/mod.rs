@@ -170,6 +170,13 @@ pub enum PortPlace {
     At(Coord),
 }
 
+impl PortPlace {
+    /// At the router in that column and row.
+    pub fn at(x: u16, y: u16) -> Self {
+        PortPlace::At(Coord { x, y })
+    }
+}
+
 /// Name of the port through which input spikes come.
 pub const INPUT_PORT: &str = "input";
 /// Name of the port through which read-out spikes leave.
@@ -246,6 +253,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("tiny-odin", include_str!("../presets/tiny-odin.toml")),
     ("dynap-se1-like", include_str!("../presets/dynap-se1-like.toml")),
     ("generic-28nm", include_str!("../presets/generic-28nm.toml")),
+    ("ranc", include_str!("../presets/ranc.toml")),
 ];
 
 impl ChipSpec {

@@ -129,6 +129,11 @@ impl Stimulus {
         Ok(Self { source, labels, inputs, ticks, limit: usize::MAX })
     }
 
+    /// One sample of `ticks` ticks from its input spikes as (tick, input), ascending; later ones are left out.
+    pub fn from_train(train: Vec<(u64, u32)>, inputs: u32, ticks: u32) -> Self {
+        Self { source: Source::Trains(vec![train]), labels: Vec::new(), inputs, ticks, limit: usize::MAX }
+    }
+
     /// What is allowed but surely not meant, in words.
     pub fn warnings(&self) -> Vec<String> {
         match &self.source {
