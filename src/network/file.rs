@@ -87,24 +87,44 @@ fn read(root: &Table<'_>, folder: &Path) -> NetworkBuilder {
         let reward_for = table.text("reward_for").and_then(|wanted| {
             let found = plastic.get(&wanted).copied();
             if found.is_none() {
-                table.problem("reward_for", format!("no plastic projection above is named `{wanted}`"), "");
+                let names: Vec<&str> = plastic.keys().map(String::as_str).collect();
+                let hint = match &names[..] {
+                    [] => "give the projection it rewards a `rule`, and put it before this one".to_owned(),
+                    names => format!("plastic projections above are {}", names.join(", ")),
+                };
+                table.problem("reward_for", format!("no plastic projection above is named `{wanted}`"), hint);
             }
             found
         });
         let learns = rule.is_some();
         let format = read_format(&table);
-        let Some((weights, delays)) = read_synapses(&table, folder, sources, targets, format) else { continue };
+        let own = format.filter(|f| f.truncation == Truncation::Lava && f.exponent != 0).map(|f| f.exponent);
+        if let Some(exponent) = format.map(|f| f.exponent).filter(|e| *e != 0 && learns) {
+            table.problem(
+                "weight_format",
+                format!("its exponent is {exponent}, but the exponent of learned weights is their rule's"),
+                "give `rule.exponent` instead",
+            );
+        }
+        if own.is_some() && table.has("sum_exponent") {
+            let what = "`sum_exponent` and an exponent in Lava's `weight_format` are the same thing";
+            table.problem("sum_exponent", what, "keep one");
+        }
+        let limits = rule.as_ref().map(|rule| (rule.weight_least, rule.weight_most));
+        let Some((weights, delays)) = read_synapses(&table, folder, sources, targets, format, limits) else {
+            continue;
+        };
         let native = Native {
             channel: table.whole("channel", 0, 255).unwrap_or(0) as u8,
             delays,
-            exponent: table.whole("sum_exponent", -15, 15).map(|e| e as i8),
+            exponent: table.whole("sum_exponent", -15, 15).map(|e| e as i8).or(own),
             rule: rule.map(Box::new),
             reward_for,
         };
         let delay = table.whole("delay", 0, 63).unwrap_or(0) as u8;
         let number = builder.project_native(name.clone(), from, to, weights, delay, native);
-        if learns {
-            plastic.insert(name, number);
+        if learns && plastic.insert(name.clone(), number).is_some() {
+            table.problem("name", format!("two plastic projections are named `{name}`"), "rename one");
         }
     }
     builder
@@ -162,30 +182,37 @@ fn read_format(table: &Table<'_>) -> Option<WeightFormat> {
     })
 }
 
-/// What a raw weight becomes: Lava's exponent stays with the sum, the others' is applied here.
-fn cut(format: Option<WeightFormat>, weight: i64) -> f32 {
+/// What a raw weight becomes: Lava's exponent stays with the sum, a learned weight's with its rule, the others' is applied
+/// here.
+fn cut(format: Option<WeightFormat>, learns: bool, weight: i64) -> f32 {
     let weight = weight as i32;
     let cut = match format {
         None => weight,
-        Some(format) if format.truncation == Truncation::Lava => format.mantissa(weight),
+        Some(format) if learns || format.truncation == Truncation::Lava => format.mantissa(weight),
         Some(format) => format.effective(weight),
     };
     cut as f32
 }
 
 /// (target, source, weight, delay) of a projection as compressed rows, with a delay for each synapse where any is given.
+/// `limits` are those of weights that learn; among them a weight of 0 is a synapse.
 fn read_synapses(
     table: &Table<'_>,
     folder: &Path,
     sources: u32,
     targets: u32,
     format: Option<WeightFormat>,
+    limits: Option<(i32, i32)>,
 ) -> Option<(Weights, Vec<u8>)> {
     let given: Vec<&str> =
         ["weights", "synapses", "file", "one_to_one"].into_iter().filter(|key| table.has(key)).collect();
     if given.len() != 1 {
         let what = "wanted exactly one of `weights` (rows by target), `synapses` ([source, target, weight(, delay)]), `file` (an .npz) and `one_to_one`";
-        table.problem(given.get(1).unwrap_or(&"weights"), what, "");
+        let hint = match &given[..] {
+            [] => "add one of them".to_owned(),
+            given => format!("given are {}", given.join(", ")),
+        };
+        table.problem(given.get(1).unwrap_or(&"weights"), what, hint);
         return None;
     }
     let most = 1i64 << 24;
@@ -203,7 +230,7 @@ fn read_synapses(
                 );
                 return None;
             }
-            list.extend((0..targets).map(|i| (i, i, cut(format, weight), 0)));
+            list.extend((0..targets).map(|i| (i, i, cut(format, limits.is_some(), weight), 0)));
         }
         "weights" => {
             let rows = table.whole_rows("weights", -most, most)?;
@@ -211,7 +238,12 @@ fn read_synapses(
             for (key, rows) in [("weights", Some(&rows)), ("delays", delays.as_ref())] {
                 let Some(rows) = rows else { continue };
                 if rows.len() != n || rows.iter().any(|row| row.len() != m) {
-                    table.problem(key, format!("wanted {targets} rows (targets) of {sources} (sources)"), "");
+                    let found = match rows.iter().position(|row| row.len() != m) {
+                        Some(at) => format!("row {at} has {}", rows[at].len()),
+                        None => format!("there are {} rows", rows.len()),
+                    };
+                    let what = format!("wanted {targets} rows (targets) of {sources} (sources); {found}");
+                    table.problem(key, what, "rows are targets; transpose the matrix if they are sources");
                     return None;
                 }
             }
@@ -219,7 +251,7 @@ fn read_synapses(
             for (target, row) in rows.iter().enumerate() {
                 for (source, &weight) in row.iter().enumerate() {
                     let delay = delays.as_ref().map_or(0, |delays| delays[target][source] as u8);
-                    list.push((target as u32, source as u32, cut(format, weight), delay));
+                    list.push((target as u32, source as u32, cut(format, limits.is_some(), weight), delay));
                 }
             }
         }
@@ -235,7 +267,7 @@ fn read_synapses(
                         let what = format!(
                             "synapse {at} is no [source, target, weight] with, perhaps, a delay of 0 to 63"
                         );
-                        table.problem("synapses", what, "");
+                        table.problem("synapses", what, "as in [[0, 1, 20], [1, 1, -5, 3]]");
                         return None;
                     }
                 };
@@ -246,7 +278,7 @@ fn read_synapses(
                     table.problem("synapses", what, "neurons count from 0");
                     return None;
                 }
-                list.push((target as u32, source as u32, cut(format, weight), delay as u8));
+                list.push((target as u32, source as u32, cut(format, limits.is_some(), weight), delay as u8));
             }
         }
         _ => {
@@ -255,7 +287,9 @@ fn read_synapses(
             match read_npz(&path, &prefix, sources, targets) {
                 Ok((synapses, with_delays)) => {
                     delayed = with_delays;
-                    list.extend(synapses.into_iter().map(|(t, s, w, d)| (t, s, cut(format, w), d)));
+                    list.extend(
+                        synapses.into_iter().map(|(t, s, w, d)| (t, s, cut(format, limits.is_some(), w), d)),
+                    );
                 }
                 Err(problem) => {
                     table.problem("file", problem.0, problem.1);
@@ -264,7 +298,19 @@ fn read_synapses(
             }
         }
     }
-    list.retain(|synapse| synapse.2 != 0.0);
+    match limits {
+        None => list.retain(|synapse| synapse.2 != 0.0),
+        Some((least, most)) => {
+            let bad = list.iter().find(|synapse| !(least as f32..=most as f32).contains(&synapse.2));
+            if let Some((target, source, weight, _)) = bad {
+                let what = format!(
+                    "the weight from {source} to {target} is {weight}; the rule holds {least} to {most}"
+                );
+                table.problem(given[0], what, "widen `rule.weights`, or start within them");
+                return None;
+            }
+        }
+    }
     list.sort_by_key(|&(target, source, ..)| (target, source));
     if let Some(twice) = list.windows(2).find(|w| (w[0].0, w[0].1) == (w[1].0, w[1].1)) {
         let what = format!("two synapses join {} to {}", twice[0].1, twice[0].0);
@@ -292,8 +338,10 @@ fn read_npz(
 ) -> Result<(RawSynapses, bool), (String, String)> {
     let file = path.display();
     let names = ["source", "target", "weight", "delay"].map(|name| format!("{prefix}{name}"));
-    let mut arrays = crate::npz::read_npz(path, &names.each_ref().map(String::as_str))
-        .map_err(|e| e.problems.first().map_or_else(Default::default, |p| (p.what.clone(), p.hint.clone())))?;
+    let mut arrays = crate::npz::read_npz(path, &names.each_ref().map(String::as_str)).map_err(|e| {
+        let problem = e.problems.first();
+        problem.map_or_else(Default::default, |p| (format!("{}: {}", p.place, p.what), p.hint.clone()))
+    })?;
     let mut array = |at: usize| arrays.remove(&names[at]).map(|array| array.values);
     let (Some(from), Some(to), Some(weights)) = (array(0), array(1), array(2)) else {
         let what = format!("{file}: wanted the arrays {}, {} and {}", names[0], names[1], names[2]);
@@ -302,7 +350,7 @@ fn read_npz(
     let delays = array(3);
     let n = from.len();
     if to.len() != n || weights.len() != n || delays.as_ref().is_some_and(|d| d.len() != n) {
-        return Err((format!("{file}: the arrays differ in length"), String::new()));
+        return Err((format!("{file}: the arrays differ in length"), "one entry a synapse in each".into()));
     }
     let mut synapses = Vec::with_capacity(n);
     for i in 0..n {
@@ -342,25 +390,42 @@ fn read_rule(table: &Table<'_>) -> Option<Rule> {
     let (least, most) = table.whole_pair("weights", -(1 << 20), 1 << 20).unwrap_or((0, 255));
     let precision = table.whole("precision", 1, 256).unwrap_or(1);
     if precision.count_ones() != 1 {
-        table.problem("precision", format!("{precision} is not a power of two"), "");
+        table.problem("precision", format!("{precision} is not a power of two"), "1, 2, 4 and so on to 256");
     }
     if least > most {
         table.problem("weights", format!("{least} is above {most}"), "the lowest weight first");
+        return None;
     }
     let tag_keep = keep(table.number("tag_tau", 0.0), 1 << 32);
-    Some(Rule {
+    let rule = Rule {
         dt,
         traces,
         tag_keep,
         epoch: table.whole("epoch", 1, 63).unwrap_or(1) as u32,
         weight_least: least as i32,
         weight_most: most as i32,
-        exponent: table.whole("exponent", -8, 10).unwrap_or(0) as i8,
-        precision: precision as i32,
+        exponent: table.whole("exponent", -20, 22).unwrap_or(0) as i8,
+        precision: if precision.count_ones() == 1 { precision as i32 } else { 1 },
         rounding: table.choice("rounding", &roundings).unwrap_or(Rounding::Nearest),
         seed: table.whole("seed", 0, i64::MAX).unwrap_or(0) as u64,
         ..Rule::new(engine?, dw?)
-    })
+    };
+    for (key, only) in [
+        ("epoch", Engine::Loihi),
+        ("precision", Engine::EveryTick),
+        ("rounding", Engine::OnSpikes),
+        ("tag_tau", Engine::OnSpikes),
+    ] {
+        if table.has(key) && rule.engine != only {
+            let name = Engine::ALL.iter().find(|(_, engine)| *engine == only).map_or("", |(name, _)| name);
+            table.problem(key, format!("only the engine `{name}` has it"), "leave it out");
+        }
+    }
+    if let Err(error) = rule.check() {
+        table.problem("engine", error.to_string(), "docs/formats/learning.md says what each engine can do");
+        return None;
+    }
+    Some(rule)
 }
 
 /// What a trace of that time constant keeps a tick, 32 fraction bits; without one, `absent`.
@@ -378,9 +443,9 @@ fn read_trace(table: &Table<'_>) -> TraceSettings {
     }
     let impulse = table.number("impulse", 0.0).unwrap_or(0.0);
     if impulse >= 128.0 {
-        table.problem("impulse", format!("{impulse} is out of range"), "a number from 0 to 127");
+        table.problem("impulse", format!("{impulse} is out of range"), "a number from 0 to below 128");
     }
-    let impulse = impulse.min(127.0);
+    let impulse = impulse.min(127.0 + 255.0 / 256.0);
     TraceSettings {
         impulse: impulse as u8,
         impulse_fraction: (impulse.fract() * 256.0) as u8,
@@ -389,3 +454,6 @@ fn read_trace(table: &Table<'_>) -> TraceSettings {
         nearest: table.flag("nearest").unwrap_or(false),
     }
 }
+
+#[cfg(test)]
+mod tests;

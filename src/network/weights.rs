@@ -7,7 +7,8 @@ use spikemesh_cores::random;
 const DRAW_SOURCE: u32 = 1;
 const DRAW_WEIGHT: u32 = 2;
 
-/// Weights from `sources` to `targets` neurons. A zero weight is not a synapse.
+/// Weights from `sources` to `targets` neurons. A zero weight is not a synapse, except where compressed rows list one: it may
+/// learn.
 #[derive(Clone, Debug)]
 pub enum Weights {
     /// `values[target * sources + source]`, as NIR's (out, in).
@@ -94,7 +95,7 @@ impl Weights {
             Weights::Dense { values, .. } | Weights::OneToOne(values) => {
                 values.iter().filter(|w| **w != 0.0).count() as u64
             }
-            Weights::Sparse { entries, .. } => entries.iter().filter(|(_, w)| *w != 0.0).count() as u64,
+            Weights::Sparse { entries, .. } => entries.len() as u64,
             Weights::Convolution { shape, values } => shape.count(|tap| values[tap] != 0.0),
             Weights::Random { targets, fan_in, .. } => u64::from(*targets) * u64::from(*fan_in),
         }
@@ -130,7 +131,7 @@ impl Weights {
             }
             Weights::Sparse { offsets, entries, .. } => {
                 let row = offsets[target as usize] as usize..offsets[target as usize + 1] as usize;
-                for &(source, weight) in entries[row].iter().filter(|(_, w)| *w != 0.0) {
+                for &(source, weight) in &entries[row] {
                     visit(source, weight);
                 }
             }
@@ -201,5 +202,7 @@ mod tests {
         assert_eq!(dense.synapse_count(), 1);
         dense.for_each_source(0, |source, weight| assert_eq!((source, weight), (1, 1.0)));
         dense.for_each_source(1, |_, _| panic!("no synapse here"));
+        let listed = Weights::Sparse { sources: 2, offsets: vec![0, 1], entries: vec![(1, 0.0)] };
+        assert_eq!(listed.synapse_count(), 1, "a listed one may learn");
     }
 }

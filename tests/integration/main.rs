@@ -11,6 +11,7 @@ mod convolution;
 mod determinism;
 mod documents;
 mod image;
+mod learning;
 mod mapping;
 mod network;
 #[cfg(feature = "nir")]

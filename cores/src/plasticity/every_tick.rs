@@ -9,7 +9,7 @@
 //! w = clip(w + dw, lowest, highest)
 //! ```
 //! With whole precision and no traces nothing is random, and results equal brian2-loihi 0.5.2 on all recorded cases; its
-//! order of draws cannot be reproduced, so random cases agree statistically only. Draws are keyed by synapse and tick.
+//! order of draws cannot be reproduced, so random cases agree statistically only. Draws are keyed by network numbers and tick.
 //! A fractional impulse rounds up where a draw of 7 bits is below it.
 
 use super::expression::{Product, Variable};
@@ -48,6 +48,11 @@ impl EveryTick {
         self.traces[trace].iter().map(|&v| v.into()).collect()
     }
 
+    pub(super) fn state_words(&self, out: &mut Vec<i64>) {
+        self.traces.iter().for_each(|trace| out.extend(trace.iter().map(|&v| i64::from(v))));
+        out.extend_from_slice(&self.tags);
+    }
+
     pub(super) fn reset(&mut self) {
         self.traces.iter_mut().for_each(|trace| trace.fill(0));
         self.tags.fill(0);
@@ -72,9 +77,10 @@ impl EveryTick {
             if !settings.moves() {
                 continue;
             }
-            let spiked = if t < 2 { &self.arrived } else { &self.fired };
+            let (spiked, numbers) =
+                if t < 2 { (&self.arrived, &rows.sources) } else { (&self.fired, &rows.neurons) };
             for (i, value) in values.iter_mut().enumerate() {
-                let draw = streams.of_synapse(i as u64, tick, 1 + t as u32);
+                let draw = streams.of_synapse(numbers[i].into(), tick, 1 + t as u32);
                 *value = decay(*value, settings.keep, draw >> 11);
                 if spiked[i] {
                     let stream = if t < 2 { Stream::XImpulse } else { Stream::YImpulse };
@@ -105,7 +111,7 @@ impl EveryTick {
                 if let Some(tag_change) = tag_change {
                     self.tags[synapse] = (self.tags[synapse] + round_up(tag_change)).clamp(-256, 255);
                 }
-                phase.settle(weights, synapse, before + change);
+                phase.settle(weights, synapse, before + change, false);
             }
         }
     }
@@ -123,7 +129,7 @@ impl EveryTick {
     ) -> i128 {
         let unmet = product.on_pre && !self.arrived[axon]
             || product.on_post && !self.fired[target]
-            || product.every.is_some_and(|k| tick % (1 << k) != 0);
+            || product.every.is_some_and(|k| !tick.is_multiple_of(1 << k));
         if unmet {
             return 0;
         }

@@ -10,6 +10,8 @@
 //! A product is zero unless all its `when` factors hold. `2^-2*x1*y0 - 2^-3*y1*x0` is pair STDP. Loihi's own form is the
 //! same (Davies et al. 2018, equation 9) with factors (trace + constant).
 
+use super::Engine;
+use crate::synapse::SynapseError;
 use serde::{Deserialize, Serialize};
 
 /// A number a rule can read.
@@ -110,6 +112,51 @@ const MANTISSA_MOST: i64 = 1 << 24;
 const EXPONENT_MOST: i32 = 32;
 /// Most products of a rule, and most factors of a product.
 const MOST: usize = 32;
+
+/// Bits a product may take, its shift and a sum of 32 of them included: the engines compute in 128.
+const BITS_MOST: u32 = 120;
+
+impl Product {
+    /// Checks that an engine can compute the product exactly and knows all it reads.
+    ///
+    /// # Errors
+    /// What it cannot.
+    pub(super) fn check(&self, engine: Engine) -> Result<(), SynapseError> {
+        let spikes = engine == Engine::OnSpikes;
+        if spikes && self.on_pre && self.on_post {
+            return Err(SynapseError::Rule("needs x0 and y0 at once, which the engine `on-spikes` never has"));
+        }
+        let flag = |f: &Factor| matches!(f.variable, Variable::Up | Variable::Down);
+        if engine == Engine::Loihi && self.factors.iter().any(flag) {
+            return Err(SynapseError::Rule("reads `up` or `down`, which the engine `loihi` does not have"));
+        }
+        if self.every.is_some_and(|k| k > 9) {
+            return Err(SynapseError::Rule("waits for more than 2^9 steps"));
+        }
+        let (mut bits, mut shift) = (bit_length(self.mantissa), self.exponent.saturating_add(32));
+        for factor in &self.factors {
+            // Traces and tags of the engine `on-spikes` have 16 fraction bits.
+            let wide = factor.variable.is_trace() || factor.variable == Variable::Tag;
+            let fraction = if spikes && wide { 16 } else { 0 };
+            let value = match factor.variable {
+                Variable::Tag => 17,
+                Variable::Weight | Variable::Reward => 25,
+                Variable::Up | Variable::Down => 1,
+                _ => 7,
+            };
+            shift = shift.saturating_sub(fraction);
+            bits += value.max(bit_length(factor.constant)) + 1 + fraction as u32;
+        }
+        if bits.saturating_add(shift.max(0) as u32) > BITS_MOST || shift < -127 {
+            return Err(SynapseError::Rule("has a product too large to compute exactly"));
+        }
+        Ok(())
+    }
+}
+
+fn bit_length(x: i64) -> u32 {
+    64 - x.unsigned_abs().leading_zeros()
+}
 
 impl Expression {
     /// Reads a rule; `dw =` (or `dt =`) before it is optional.

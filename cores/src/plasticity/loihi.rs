@@ -12,13 +12,16 @@
 //!     p = clip(p, -2^15 - 1, 2^15 - 1);  acc = clip(acc + p, same)
 //! w = clip(floor(acc / 128) + (draw < rest), lowest, highest)                one draw an epoch for all synapses
 //! ```
+//! Where a product or a sum met its end, or the weight its limits, is counted and listed as a weight at its limit. The reward
+//! `r` of an epoch is the sum of what arrived in it.
+//!
 //! The shift by W - 15 is not compensated, as in Lava. Random numbers: a replay uses one number a side for every step;
 //! early impulses use 0 before and the stream after the synapse. Source: Lava 0.10.0 `LearningDense`, tag
 //! `bit_approximate_loihi`; equal on all recorded cases. Lava itself calls this approximate to the chip.
 
 use super::expression::{Product, Variable};
 use super::streams::{Stream, Streams};
-use super::trace::{TraceSettings, decay, rise};
+use super::trace::{TraceSettings, decay, moving, rise};
 use super::{Phase, PlasticRows};
 use crate::NeuronId;
 
@@ -54,7 +57,7 @@ impl Side {
         for (values, settings) in self.values.iter_mut().zip(&self.settings) {
             values[i] = rise(values[i], settings, draw);
         }
-        self.settings.len() as u64
+        moving(&self.settings)
     }
 
     /// Plays the epoch's steps; the traces are then those at its end.
@@ -75,7 +78,7 @@ impl Side {
             }
             values.copy_from_slice(&history[epoch as usize * n..]);
         }
-        n as u64 * u64::from(epoch) * self.settings.iter().filter(|s| s.moves()).count() as u64
+        n as u64 * u64::from(epoch) * moving(&self.settings)
     }
 
     fn at(&self, trace: usize, step: u32, i: usize) -> i64 {
@@ -111,6 +114,14 @@ impl Loihi {
         values.iter().map(|&v| v.into()).collect()
     }
 
+    pub(super) fn state_words(&self, out: &mut Vec<i64>) {
+        for side in [&self.x, &self.y] {
+            side.values.iter().for_each(|values| out.extend(values.iter().map(|&v| i64::from(v))));
+            out.extend(side.last.iter().map(|&step| i64::from(step)));
+        }
+        out.extend(self.tags.iter().map(|&tag| i64::from(tag)));
+    }
+
     pub(super) fn reset(&mut self) {
         self.x.reset();
         self.y.reset();
@@ -134,7 +145,7 @@ impl Loihi {
         for &neuron in post {
             phase.counters.trace_updates += self.y.spike(neuron.0 as usize, in_epoch, early);
         }
-        if step % u64::from(epoch) != 0 {
+        if !step.is_multiple_of(epoch.into()) {
             return;
         }
         let draw = |stream| streams.draw(stream, 2 * step);
@@ -160,22 +171,25 @@ impl Loihi {
                 let before = i64::from(weights[synapse]);
                 let tag = i64::from(self.tags[synapse]);
                 let sum = |products: &[Product], start: i64| {
-                    let mut acc = start << FRACTION;
+                    let (mut acc, mut saturated) = (start << FRACTION, false);
                     for product in products {
                         let Some(p) =
                             self.product(product, axon, target, before, tag, phase.reward, number, rows)
                         else {
                             continue;
                         };
-                        acc = (acc + p).clamp(LEAST, MOST);
+                        let held = p.clamp(LEAST.into(), MOST.into()) as i64;
+                        let exact = acc + held;
+                        acc = exact.clamp(LEAST, MOST);
+                        saturated |= i128::from(held) != p || acc != exact;
                     }
-                    rounded(acc)
+                    (rounded(acc), saturated)
                 };
-                let weight = sum(&rows.rule.dw.products, before);
+                let (weight, saturated) = sum(&rows.rule.dw.products, before);
                 if let Some(dt) = &rows.rule.dt {
-                    self.tags[synapse] = sum(&dt.products, tag).clamp(-256, 255) as i32;
+                    self.tags[synapse] = sum(&dt.products, tag).0.clamp(-256, 255) as i32;
                 }
-                phase.settle(weights, synapse, weight);
+                phase.settle(weights, synapse, weight, saturated);
             }
         }
     }
@@ -191,11 +205,11 @@ impl Loihi {
         reward: i64,
         epoch_number: u64,
         rows: &PlasticRows,
-    ) -> Option<i64> {
+    ) -> Option<i128> {
         let (tx, ty) = (self.x.last[axon], self.y.last[target]);
         let unmet = product.on_pre && tx == 0
             || product.on_post && ty == 0
-            || product.every.is_some_and(|k| epoch_number % (1 << k) != 0);
+            || product.every.is_some_and(|k| !epoch_number.is_multiple_of(1 << k));
         if unmet {
             return None;
         }
@@ -224,7 +238,6 @@ impl Loihi {
         }
         p >>= (width - 15).max(0);
         let shift = product.exponent + FRACTION as i32;
-        p = if shift < 0 { p >> -shift } else { p << shift };
-        Some(p.clamp(LEAST.into(), MOST.into()) as i64)
+        Some(if shift < 0 { p >> -shift } else { p << shift })
     }
 }

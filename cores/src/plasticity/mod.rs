@@ -66,7 +66,7 @@ pub struct Rule {
     pub weight_least: i32,
     /// Highest weight.
     pub weight_most: i32,
-    /// Exponent with which a weight acts, 0 to 22; -8 to -1 shift right with floor.
+    /// Exponent with which a weight acts, -20 to 22; negative ones shift right with floor. No weight may reach 2^30 by it.
     pub exponent: i8,
     /// Step of the weights in the every-tick engine, a power of two.
     pub precision: i32,
@@ -94,6 +94,37 @@ impl Rule {
             seed: 0,
         }
     }
+
+    /// Checks that the engine can follow the rule and that every number is in its range.
+    ///
+    /// # Errors
+    /// What is wrong first.
+    pub fn check(&self) -> Result<(), SynapseError> {
+        let range = |what, value: i64, least: i64, most: i64| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(range(what, value, least, most)) }
+        };
+        let (least, most) =
+            if self.engine == Engine::Loihi { LOIHI_WEIGHTS } else { (-WEIGHT_MOST, WEIGHT_MOST) };
+        range("the lowest weight", self.weight_least.into(), least.into(), most.into())?;
+        range("the highest weight", self.weight_most.into(), self.weight_least.into(), most.into())?;
+        range("the exponent of learned weights", self.exponent.into(), -20, 22)?;
+        let largest = i64::from(self.weight_least.abs().max(self.weight_most.abs()));
+        range("the largest weight with its exponent", largest << self.exponent.max(0), 0, 1 << 30)?;
+        range("the epoch", self.epoch.into(), 1, 63)?;
+        range("the precision", self.precision.into(), 1, 256)?;
+        if self.precision.count_ones() != 1 {
+            return Err(SynapseError::Rule("has a precision that is not a power of two"));
+        }
+        let tag = self.dt.as_ref().map_or(&[][..], |dt| &dt.products);
+        self.dw.products.iter().chain(tag).try_for_each(|product| product.check(self.engine))?;
+        for trace in &self.traces {
+            range("a trace's impulse", trace.impulse.into(), 0, 127)?;
+            range("a trace's most", trace.most.into(), 0, 127)?;
+            range("a trace's keep", trace.keep as i64, 0, 1 << 32)?;
+        }
+        range("the tag's keep", self.tag_keep as i64, 0, 1 << 32)?;
+        Ok(())
+    }
 }
 
 /// Plastic rows with their rule, as they are loaded.
@@ -115,8 +146,10 @@ pub struct PlasticRows {
     pub weights: Vec<i32>,
 }
 
-/// Weights that learn are held within these bits on either side of zero.
+/// Weights that learn are held within this on either side of zero.
 const WEIGHT_MOST: i32 = 1 << 20;
+/// The Loihi engine's accumulators hold no more.
+const LOIHI_WEIGHTS: (i32, i32) = (-256, 255);
 
 impl PlasticRows {
     /// Rows of (source's network number, synapses) for a core of neurons of these network numbers.
@@ -189,30 +222,17 @@ impl PlasticRows {
         if let Some(&delay) = self.delays.iter().find(|d| **d > DELAY_MOST) {
             return Err(SynapseError::beyond("a delay", delay.into(), DELAY_MOST.into()));
         }
-        let rule = &self.rule;
-        let range = |what, value: i64, least: i64, most: i64| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(SynapseError::Range { what, value, least, most })
-            }
-        };
-        range("the lowest weight", rule.weight_least.into(), (-WEIGHT_MOST).into(), WEIGHT_MOST.into())?;
-        range("the highest weight", rule.weight_most.into(), rule.weight_least.into(), WEIGHT_MOST.into())?;
-        range("the exponent of learned weights", rule.exponent.into(), -8, 10)?;
-        range("the epoch", rule.epoch.into(), 1, 63)?;
-        range("the precision", rule.precision.into(), 1, 256)?;
-        for trace in &rule.traces {
-            range("a trace's impulse", trace.impulse.into(), 0, 127)?;
-            range("a trace's most", trace.most.into(), 0, 127)?;
-            range("a trace's keep", trace.keep as i64, 0, 1 << 32)?;
+        self.rule.check()?;
+        let (least, most) = (self.rule.weight_least, self.rule.weight_most);
+        match self.weights.iter().find(|w| !(least..=most).contains(*w)) {
+            Some(&weight) => Err(range("a learned weight", weight.into(), least.into(), most.into())),
+            None => Ok(()),
         }
-        range("the tag's keep", rule.tag_keep as i64, 0, 1 << 32)?;
-        for &weight in &self.weights {
-            range("a learned weight", weight.into(), rule.weight_least.into(), rule.weight_most.into())?;
-        }
-        Ok(())
     }
+}
+
+fn range(what: &'static str, value: i64, least: i64, most: i64) -> SynapseError {
+    SynapseError::Range { what, value, least, most }
 }
 
 /// What an engine needs from its surroundings in the learning phase of a tick.
@@ -222,18 +242,19 @@ pub(crate) struct Phase<'a> {
     pub(crate) log: Option<&'a mut Vec<Overflow>>,
     /// Learning steps since the start, this one included: 1 in the first.
     pub(crate) step: u64,
-    /// Reward of the step.
+    /// Reward of the step, or of the Loihi engine's epoch so far.
     pub(crate) reward: i64,
 }
 
 impl Phase<'_> {
-    /// Puts a new weight, clipped to the rule's range, in its place; counts.
-    fn settle(&mut self, weights: &mut [i32], synapse: usize, wanted: i64) {
+    /// Puts a new weight, clipped to the rule's range, in its place; counts. `saturated` tells that the sum before it met
+    /// its end already.
+    fn settle(&mut self, weights: &mut [i32], synapse: usize, wanted: i64, saturated: bool) {
         let rule = &self.rows.rule;
         let held = wanted.clamp(rule.weight_least.into(), rule.weight_most.into());
         self.counters.learning_updates += 1;
         self.counters.weight_changes += u64::from(held != i64::from(weights[synapse]));
-        if held != wanted {
+        if held != wanted || saturated {
             self.counters.saturations += 1;
             if let Some(log) = &mut self.log {
                 log.push(Overflow { index: self.rows.targets[synapse], kind: OverflowKind::WeightLimit });
@@ -380,7 +401,10 @@ impl Plastic {
             }
         }
         self.pre.clear();
-        self.reward = 0;
+        // What rewards arrive within an epoch is there at its end.
+        if rows.rule.engine != Engine::Loihi || self.steps.is_multiple_of(rows.rule.epoch.into()) {
+            self.reward = 0;
+        }
     }
 
     /// [`Plastic::learn`] with a core's own model.
@@ -405,10 +429,15 @@ impl Plastic {
         }
     }
 
-    /// Appends weights and traces, for digests.
+    /// Appends weights, traces and tags with all their bits, for digests.
     pub fn state_words(&self, out: &mut Vec<i64>) {
         out.extend(self.weights.iter().map(|&w| i64::from(w)));
-        (0..5).for_each(|trace| out.extend(self.trace(trace)));
+        match &self.state {
+            State::Loihi(state) => state.state_words(out),
+            State::EveryTick(state) => state.state_words(out),
+            State::OnSpikes(state) => state.state_words(out),
+        }
+        out.push(self.reward);
     }
 }
 

@@ -21,7 +21,7 @@
 
 use super::expression::{Expression, Product, Variable};
 use super::streams::Streams;
-use super::trace::TraceSettings;
+use super::trace::{TraceSettings, moving};
 use super::{Phase, PlasticRows};
 use crate::NeuronId;
 
@@ -90,6 +90,11 @@ impl OnSpikes {
         self.traces[trace].iter().map(|&v| v >> TRACE_FRACTION).collect()
     }
 
+    pub(super) fn state_words(&self, out: &mut Vec<i64>) {
+        self.traces.iter().for_each(|trace| out.extend_from_slice(trace));
+        out.extend_from_slice(&self.tags);
+    }
+
     pub(super) fn reset(&mut self) {
         self.traces.iter_mut().for_each(|trace| trace.fill(0));
         self.tags.fill(0);
@@ -119,8 +124,7 @@ impl OnSpikes {
                     streams,
                 );
             }
-            self.rise(2..5, neuron);
-            phase.counters.trace_updates += 3;
+            phase.counters.trace_updates += self.rise(2..5, neuron);
         }
         self.keep(phase, rows);
         for &axon in pre {
@@ -130,7 +134,7 @@ impl OnSpikes {
             e.products.iter().any(|p| {
                 let reads = |v| p.factors.iter().any(|f| f.variable == v && f.constant == 0);
                 let idle = reads(Variable::Reward) && phase.reward == 0;
-                cause(p) == Cause::Time && p.every.is_none_or(|k| phase.step % (1 << k) == 0) && !idle
+                cause(p) == Cause::Time && p.every.is_none_or(|k| phase.step.is_multiple_of(1 << k)) && !idle
             })
         };
         if holds(&rows.rule.dw) || rows.rule.dt.as_ref().is_some_and(holds) {
@@ -157,11 +161,12 @@ impl OnSpikes {
             let neuron = rows.targets[synapse] as usize;
             self.update(phase, weights, (axon, synapse, neuron), Cause::Pre, flags, streams);
         }
-        self.rise(0..2, axon);
-        phase.counters.trace_updates += 2;
+        phase.counters.trace_updates += self.rise(0..2, axon);
     }
 
-    fn rise(&mut self, traces: std::ops::Range<usize>, i: usize) {
+    /// A spike at the traces; how many of them there are.
+    fn rise(&mut self, traces: std::ops::Range<usize>, i: usize) -> u64 {
+        let updates = moving(&self.settings[traces.clone()]);
         for t in traces {
             let s = self.settings[t];
             let impulse = (i64::from(s.impulse) << TRACE_FRACTION)
@@ -169,6 +174,7 @@ impl OnSpikes {
             let base = if s.nearest { 0 } else { self.traces[t][i] };
             self.traces[t][i] = (base + impulse).min(i64::from(s.most) << TRACE_FRACTION);
         }
+        updates
     }
 
     fn keep(&mut self, phase: &mut Phase<'_>, rows: &PlasticRows) {
@@ -204,7 +210,7 @@ impl OnSpikes {
         let tag = self.tags.get(synapse).copied().unwrap_or(0);
         let sum = |expression: &Expression| {
             let mut evaluated = false;
-            let due = |p: &&Product| cause(p) == why && p.every.is_none_or(|k| step % (1 << k) == 0);
+            let due = |p: &&Product| cause(p) == why && p.every.is_none_or(|k| step.is_multiple_of(1 << k));
             let total = expression.products.iter().filter(due).map(|product| {
                 evaluated = true;
                 let (mut p, mut shift) = (i128::from(product.mantissa), product.exponent + FRACTION);
@@ -242,7 +248,7 @@ impl OnSpikes {
             let who = u64::from(rows.sources[axon]) << 32 | u64::from(rows.neurons[neuron]);
             let draw = streams.of_synapse(who, step, why as u32);
             let change = rows.rule.rounding.shift(dw, FRACTION as u32, draw);
-            phase.settle(weights, synapse, weight.saturating_add(change));
+            phase.settle(weights, synapse, weight.saturating_add(change), false);
         }
     }
 }

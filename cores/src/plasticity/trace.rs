@@ -31,6 +31,11 @@ impl TraceSettings {
     }
 }
 
+/// How many of the traces can move: those that a chip would hold and update.
+pub(crate) fn moving(settings: &[TraceSettings]) -> u64 {
+    settings.iter().filter(|s| s.moves()).count() as u64
+}
+
 /// 2^-53 units of a uniform draw in [0, 1).
 const DRAW_BITS: u32 = 53;
 

@@ -62,6 +62,9 @@ pub enum SynapseError {
         /// Largest.
         most: i64,
     },
+    /// A learning rule that its engine cannot follow.
+    #[error("the learning rule {0}")]
+    Rule(&'static str),
     /// Weights of one row that no single shift represents exactly.
     #[error("no shift represents all weights of the row as 9-bit mantissas")]
     NoShift,

@@ -204,11 +204,16 @@ impl Map {
                 Weights::Dense { targets: outputs as u32, sources: inputs as u32, values: single(values) }
             }
             Map::Convolution { shape, values } => Weights::Convolution { shape, values: single(values) },
-            Map::Sparse { inputs, ends, entries } => Weights::Sparse {
-                sources: inputs as u32,
-                offsets: std::iter::once(0).chain(ends.into_iter().map(|end| end as u64)).collect(),
-                entries: entries.into_iter().map(|(input, weight)| (input, weight as f32)).collect(),
-            },
+            Map::Sparse { inputs, ends, entries } => {
+                let (mut offsets, mut kept, mut start) = (vec![0], Vec::with_capacity(entries.len()), 0);
+                for end in ends {
+                    let row = entries[start..end].iter().map(|&(input, weight)| (input, weight as f32));
+                    kept.extend(row.filter(|(_, weight)| *weight != 0.0));
+                    offsets.push(kept.len() as u64);
+                    start = end;
+                }
+                Weights::Sparse { sources: inputs as u32, offsets, entries: kept }
+            }
         }
     }
 }
