@@ -169,7 +169,7 @@ impl CoreConfig {
             let mut largest = self.synapses.store().largest_sum(targets);
             for rows in &self.plastic {
                 let each = i64::from(rows.rule.weight_least.abs().max(rows.rule.weight_most.abs()));
-                let shift = rows.rule.exponent.max(0);
+                let shift = rows.rule.exponent.max(0) + rows.rule.shift as i8;
                 largest += (each * rows.axon_count() as i64) << shift;
             }
             if largest > i64::from(i32::MAX) {

@@ -405,6 +405,7 @@ fn read_rule(table: &Table<'_>) -> Option<Rule> {
         weight_least: least as i32,
         weight_most: most as i32,
         exponent: table.whole("exponent", -20, 22).unwrap_or(0) as i8,
+        shift: table.whole("shift", 0, 6).unwrap_or(0) as u8,
         precision: if precision.count_ones() == 1 { precision as i32 } else { 1 },
         rounding: table.choice("rounding", &roundings).unwrap_or(Rounding::Nearest),
         seed: table.whole("seed", 0, i64::MAX).unwrap_or(0) as u64,

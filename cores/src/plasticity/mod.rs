@@ -68,6 +68,8 @@ pub struct Rule {
     pub weight_most: i32,
     /// Exponent with which a weight acts, -20 to 22; negative ones shift right with floor. No weight may reach 2^30 by it.
     pub exponent: i8,
+    /// Shift to the left after it, 0 to 6: what a negative exponent cut off stays cut off, as on Loihi.
+    pub shift: u8,
     /// Step of the weights in the every-tick engine, a power of two.
     pub precision: i32,
     /// How a change is rounded to whole weights (on-spikes engine).
@@ -89,6 +91,7 @@ impl Rule {
             weight_least: 0,
             weight_most: 255,
             exponent: 0,
+            shift: 0,
             precision: 1,
             rounding: Rounding::Nearest,
             seed: 0,
@@ -109,7 +112,9 @@ impl Rule {
         range("the highest weight", self.weight_most.into(), self.weight_least.into(), most.into())?;
         range("the exponent of learned weights", self.exponent.into(), -20, 22)?;
         let largest = i64::from(self.weight_least.abs().max(self.weight_most.abs()));
-        range("the largest weight with its exponent", largest << self.exponent.max(0), 0, 1 << 30)?;
+        range("the shift of learned weights", self.shift.into(), 0, 6)?;
+        let up = self.exponent.max(0) + self.shift as i8;
+        range("the largest weight with its exponent", largest << up, 0, 1 << 30)?;
         range("the epoch", self.epoch.into(), 1, 63)?;
         range("the precision", self.precision.into(), 1, 256)?;
         if self.precision.count_ones() != 1 {
@@ -193,7 +198,8 @@ impl PlasticRows {
     /// The weight as a synapse acts with it.
     pub fn effective(&self, weight: i32) -> i32 {
         let exponent = self.rule.exponent;
-        if exponent < 0 { weight >> -exponent } else { weight << exponent }
+        let scaled = if exponent < 0 { weight >> -exponent } else { weight << exponent };
+        scaled << self.rule.shift
     }
 
     /// Checks what deserialised data promises.

@@ -75,11 +75,16 @@ pub(super) fn run(case: Value) -> Outcome {
             }
             if learns {
                 let dw = Expression::parse(&group.dw).map_err(|e| e.to_string())?;
-                let (least, most) = sign_mode.range();
+                let (least, most) = match sign_mode {
+                    SignMode::Mixed => (-256, 254),
+                    SignMode::Excitatory => (0, 255),
+                    SignMode::Inhibitory => (-256, 0),
+                };
                 let rule = Rule {
                     weight_least: least,
                     weight_most: most,
-                    exponent: 6 + group.w_exp,
+                    exponent: group.w_exp,
+                    shift: 6,
                     precision: 1 << (8 - group.num_weight_bits + u8::from(sign_mode == SignMode::Mixed)),
                     ..Rule::new(Engine::EveryTick, dw)
                 };
