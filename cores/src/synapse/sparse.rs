@@ -1,9 +1,11 @@
-//! Sparse rows by axon, four bytes a synapse.
+//! Sparse rows by axon, four bytes a synapse, or two where all synapses of a row have one weight and one delay.
 //!
 //! ```text
 //! bit 31          23 22      17 16                       0
 //!     [  mantissa 9  ][ delay 6 ][        target 17        ]     effective weight = mantissa << shift of the row
 //! ```
+//! Many rows are plainer than that: a projection has one delay, a random network one weight a source. A row whose delays
+//! are equal is added to one slot of the ring; a row whose weights are equal too is a list of 16-bit targets.
 
 use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
@@ -16,28 +18,38 @@ const MANTISSA_PLACE: u32 = TARGET_BITS + DELAY_BITS;
 pub(super) const TARGET_LIMIT: u32 = 1 << TARGET_BITS;
 pub(super) const SHIFT_MOST: u8 = 22;
 
-/// Words in a line of the cache.
-const LINE_WORDS: usize = 16;
+const MANTISSAS: std::ops::RangeInclusive<i16> = -256..=255;
+/// Bytes in a line of the cache.
+const LINE_BYTES: usize = 64;
 /// Lines of a row that are touched; what follows is fetched ahead by the processor itself.
 const TOUCHED_LINES: usize = 2;
 
-/// Where a row lies and how its mantissas are shifted, together, because a short row costs little more than finding it.
+/// How the synapses of a row are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    /// Words, each with its delay.
+    Words,
+    /// Words of one delay.
+    OneDelay,
+    /// Targets of 16 bits; weight and delay are the row's.
+    Targets,
+}
+
+/// Where a row lies and what its synapses have in common, together, because a short row costs little more than finding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Row {
     start: u32,
-    /// Number of synapses, and the shift in the lowest five bits.
-    size: u32,
+    len: u32,
+    mantissa: i16,
+    shift: u8,
+    delay: u8,
+    kind: Kind,
 }
 
 impl Row {
-    const SHIFT_BITS: u32 = 5;
-
-    fn shift(self) -> u8 {
-        (self.size & ((1 << Self::SHIFT_BITS) - 1)) as u8
-    }
-
+    #[inline]
     fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..self.start as usize + (self.size >> Self::SHIFT_BITS) as usize
+        self.start as usize..self.start as usize + self.len as usize
     }
 }
 
@@ -48,6 +60,7 @@ pub struct SparseRows {
     max_delay: u32,
     rows: Vec<Row>,
     words: Vec<u32>,
+    targets: Vec<u16>,
 }
 
 /// Collects rows.
@@ -82,30 +95,40 @@ impl SparseRows {
                 usize::from(DELAY_MOST),
             ));
         }
-        let mut start = 0;
+        // Rows lie one behind the other, each kind in its own array.
+        let (mut words, mut targets) = (0, 0);
         for row in &self.rows {
-            if row.range().start != start {
-                return Err(SynapseError::beyond("the start of a row", row.range().start, start));
+            let next = if row.kind == Kind::Targets { &mut targets } else { &mut words };
+            if row.range().start != *next {
+                return Err(SynapseError::beyond("the start of a row", row.range().start, *next));
             }
-            start = row.range().end;
+            *next = row.range().end;
         }
-        if start != self.words.len() {
-            return Err(SynapseError::beyond("the end of the last row", start, self.words.len()));
-        }
-        if let Some(shift) = self.rows.iter().map(|row| row.shift()).find(|s| *s > SHIFT_MOST) {
-            return Err(SynapseError::beyond("a row's shift", usize::from(shift), usize::from(SHIFT_MOST)));
-        }
-        for &word in &self.words {
-            let synapse = unpack(word, 0);
-            if synapse.target.0 >= self.neurons {
-                return Err(SynapseError::Target { target: synapse.target.0, neurons: self.neurons });
+        for (end, len) in [(words, self.words.len()), (targets, self.targets.len())] {
+            if end != len {
+                return Err(SynapseError::beyond("the end of the last row", end, len));
             }
-            if u32::from(synapse.delay) > self.max_delay {
-                return Err(SynapseError::beyond(
-                    "a delay",
-                    usize::from(synapse.delay),
-                    self.max_delay as usize,
-                ));
+        }
+        for row in &self.rows {
+            if row.shift > SHIFT_MOST {
+                return Err(SynapseError::beyond("a row's shift", row.shift.into(), SHIFT_MOST.into()));
+            }
+            let mut fault = None;
+            self.visit_row(*row, |synapse| {
+                let one_delay = row.kind == Kind::Words || synapse.delay == row.delay;
+                if synapse.target.0 >= self.neurons {
+                    fault = Some(SynapseError::Target { target: synapse.target.0, neurons: self.neurons });
+                } else if u32::from(synapse.delay) > self.max_delay || !one_delay {
+                    fault =
+                        Some(SynapseError::beyond("a delay", synapse.delay.into(), self.max_delay as usize));
+                }
+            });
+            if let Some(fault) = fault {
+                return Err(fault);
+            }
+            if row.kind == Kind::Targets && !MANTISSAS.contains(&row.mantissa) {
+                let value = row.mantissa.into();
+                return Err(SynapseError::Range { what: "a mantissa", value, least: -256, most: 255 });
             }
         }
         Ok(())
@@ -115,15 +138,31 @@ impl SparseRows {
     /// the first words of each was a quarter of the time that delivery took.
     #[inline]
     pub(crate) fn touch(&self, axon: AxonId) {
-        let row = self.words(axon);
-        for line in row.chunks(LINE_WORDS).take(TOUCHED_LINES) {
-            std::hint::black_box(line[0]);
+        let row = self.rows[axon.0 as usize];
+        if row.kind == Kind::Targets {
+            touch(&self.targets[row.range()]);
+        } else {
+            touch(&self.words[row.range()]);
         }
     }
 
     #[inline]
-    fn words(&self, axon: AxonId) -> &[u32] {
-        &self.words[self.rows[axon.0 as usize].range()]
+    fn visit_row(&self, row: Row, mut visit: impl FnMut(Synapse)) {
+        if row.kind == Kind::Targets {
+            let (weight, delay) = (i32::from(row.mantissa) << row.shift, row.delay);
+            let targets = self.targets[row.range()].iter();
+            targets.for_each(|&target| visit(Synapse { target: NeuronId(target.into()), weight, delay }));
+        } else {
+            self.words[row.range()].iter().for_each(|&word| visit(unpack(word, row.shift)));
+        }
+    }
+}
+
+/// Reads the first words of the first lines.
+#[inline]
+fn touch<T: Copy>(row: &[T]) {
+    for line in row.chunks(LINE_BYTES / size_of::<T>()).take(TOUCHED_LINES) {
+        std::hint::black_box(line[0]);
     }
 }
 
@@ -133,7 +172,7 @@ impl SparseRows {
 /// A mantissa or delay that the word does not hold.
 pub(super) fn pack(target: u32, mantissa: i16, delay: u8) -> Result<u32, SynapseError> {
     let range = |what, value: i64, least, most| SynapseError::Range { what, value, least, most };
-    if !(-256..=255).contains(&mantissa) {
+    if !MANTISSAS.contains(&mantissa) {
         return Err(range("a mantissa", i64::from(mantissa), -256, 255));
     }
     if delay > DELAY_MOST {
@@ -159,16 +198,16 @@ fn mantissa(word: u32) -> i32 {
     word as i32 >> MANTISSA_PLACE
 }
 
-/// Calls `act` for each word, eight at a time, so that a short row has few branches.
+/// Calls `act` for each item, eight at a time, so that a short row has few branches.
 #[inline(always)]
-fn for_each_unrolled(words: &[u32], mut act: impl FnMut(u32)) {
-    let (chunks, rest) = words.as_chunks::<8>();
+fn for_each_unrolled<T: Copy>(items: &[T], mut act: impl FnMut(T)) {
+    let (chunks, rest) = items.as_chunks::<8>();
     for chunk in chunks {
-        for &word in chunk {
-            act(word);
+        for &item in chunk {
+            act(item);
         }
     }
-    rest.iter().for_each(|&word| act(word));
+    rest.iter().for_each(|&item| act(item));
 }
 
 #[inline]
@@ -213,8 +252,19 @@ impl SparseRowsBuilder {
             }
             rows.max_delay = rows.max_delay.max(u32::from(delay));
         }
-        let size = ((rows.words.len() - start) as u32) << Row::SHIFT_BITS | u32::from(shift);
-        rows.rows.push(Row { start: start as u32, size });
+        let len = (rows.words.len() - start) as u32;
+        let first = rows.words.get(start).map_or(0, |word| *word);
+        let common = |bits: u32| rows.words[start..].iter().all(|word| (word ^ first) & bits == 0);
+        let Synapse { weight, delay, .. } = unpack(first, 0);
+        let mut row =
+            Row { start: start as u32, len, mantissa: weight as i16, shift, delay, kind: Kind::Words };
+        if rows.neurons <= 1 << 16 && common(!(TARGET_LIMIT - 1)) {
+            (row.kind, row.start) = (Kind::Targets, rows.targets.len() as u32);
+            rows.targets.extend(rows.words.drain(start..).map(|word| (word & (TARGET_LIMIT - 1)) as u16));
+        } else if common(((1 << DELAY_BITS) - 1) << TARGET_BITS) {
+            row.kind = Kind::OneDelay;
+        }
+        rows.rows.push(row);
         Ok(AxonId(rows.rows.len() as u32 - 1))
     }
 
@@ -239,7 +289,7 @@ impl SynapseStore for SparseRows {
     }
 
     fn synapse_count(&self) -> u64 {
-        self.words.len() as u64
+        (self.words.len() + self.targets.len()) as u64
     }
 
     fn max_delay(&self) -> u32 {
@@ -249,37 +299,46 @@ impl SynapseStore for SparseRows {
     #[inline]
     fn deliver(&self, axon: AxonId, payload: i32, delay_slot: u32, ring: &mut AccumulatorRing) -> u64 {
         let row = self.rows[axon.0 as usize];
-        let words = &self.words[row.range()];
-        let factor = payload.wrapping_shl(row.shift().into());
+        let factor = payload.wrapping_shl(row.shift.into());
         let later = delay_slot as usize;
-        if self.max_delay == 0 {
-            let slot = ring.slot_mut(later);
-            for_each_unrolled(words, |word| {
-                let sum = &mut slot[(word & (TARGET_LIMIT - 1)) as usize];
-                *sum = sum.wrapping_add(mantissa(word).wrapping_mul(factor));
-            });
-        } else {
-            let mut slots = ring.slots_mut(later);
-            for_each_unrolled(words, |word| {
-                let synapse = unpack(word, 0);
-                let sum = slots.sum(synapse.delay.into(), synapse.target.0 as usize);
-                *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
-            });
+        match row.kind {
+            Kind::Targets => {
+                let slot = ring.slot_mut(later + usize::from(row.delay));
+                let weight = i32::from(row.mantissa).wrapping_mul(factor);
+                for_each_unrolled(&self.targets[row.range()], |target| {
+                    let sum = &mut slot[usize::from(target)];
+                    *sum = sum.wrapping_add(weight);
+                });
+            }
+            Kind::OneDelay => {
+                let slot = ring.slot_mut(later + usize::from(row.delay));
+                for_each_unrolled(&self.words[row.range()], |word| {
+                    let sum = &mut slot[(word & (TARGET_LIMIT - 1)) as usize];
+                    *sum = sum.wrapping_add(mantissa(word).wrapping_mul(factor));
+                });
+            }
+            Kind::Words => {
+                let mut slots = ring.slots_mut(later);
+                for_each_unrolled(&self.words[row.range()], |word| {
+                    let synapse = unpack(word, 0);
+                    let sum = slots.sum(synapse.delay.into(), synapse.target.0 as usize);
+                    *sum = sum.wrapping_add(synapse.weight.wrapping_mul(factor));
+                });
+            }
         }
-        words.len() as u64
+        row.len.into()
     }
 
     fn memory_bytes(&self) -> u64 {
-        4 * self.words.len() as u64 + 8 * self.rows.len() as u64
+        (size_of_val(&self.words[..]) + size_of_val(&self.targets[..]) + size_of_val(&self.rows[..])) as u64
     }
 
     fn row_len(&self, axon: AxonId) -> usize {
-        self.words(axon).len()
+        self.rows[axon.0 as usize].len as usize
     }
 
     fn visit(&self, axon: AxonId, visit: &mut dyn FnMut(Synapse)) {
-        let shift = self.rows[axon.0 as usize].shift();
-        self.words(axon).iter().for_each(|&word| visit(unpack(word, shift)));
+        self.visit_row(self.rows[axon.0 as usize], visit);
     }
 }
 
@@ -304,8 +363,15 @@ mod tests {
         #[test]
         fn rows_read_back_and_deliver_what_they_hold(
             row in prop::collection::vec((0u32..40, -256i16..=255, 0u8..=63), 0..60),
-            shift in 0u8..=13, payload in -3i32..4, wait in 0usize..3,
+            shift in 0u8..=13, payload in -3i32..4, wait in 0usize..3, alike in 0..3,
         ) {
+            // Rows whose delays, or delays and weights, are equal are kept in other ways.
+            let (_, mantissa, delay) = row.first().copied().unwrap_or_default();
+            let row: Vec<_> = row.into_iter().map(|(t, m, d)| match alike {
+                0 => (t, m, d),
+                1 => (t, m, delay),
+                _ => (t, mantissa, delay),
+            }).collect();
             let mut builder = SparseRows::builder(40);
             builder.push_row(0, [(NeuronId(39), 7, 63)]).unwrap();
             let axon = builder.push_row(shift, row.iter().map(|&(t, m, d)| (NeuronId(t), m, d))).unwrap();
