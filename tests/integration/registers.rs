@@ -165,6 +165,7 @@ fn mismatch_and_noise_follow_their_seed() {
     assert!(with(&|spec| spec.analog.weight_percent = 0.0) != base);
 }
 
+#[cfg(feature = "nir")]
 #[test]
 fn overflow_profiles_agree_where_nothing_overflows() {
     let folder = Folder::new();

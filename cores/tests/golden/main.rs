@@ -68,7 +68,10 @@ fn harness(case: &Value) -> Option<(&'static str, Harness)> {
 
 fn files() -> Vec<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/golden");
+    // Tests run in their package's folder; a relative path is most likely meant from the workspace's.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let further = std::env::var_os("SPIKEMESH_GOLDEN_DIR").map(PathBuf::from);
+    let further = further.map(|folder| if folder.is_dir() { folder } else { workspace.join(folder) });
     let mut files: Vec<_> = std::iter::once(own)
         .chain(further)
         .flat_map(|folder| std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())))
