@@ -318,6 +318,14 @@ impl Core {
         }
     }
 
+    /// The step before [`Core::touch`]: brings near where the row lies.
+    #[inline]
+    pub fn approach(&self, axon: AxonId) {
+        if let Synapses::Sparse(rows) = &*self.synapses {
+            rows.approach(axon);
+        }
+    }
+
     /// Delivers an event of the tick before, `delay_slot` ticks later than its synapses say.
     ///
     /// # Panics

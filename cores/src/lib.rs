@@ -16,6 +16,7 @@ mod counters;
 pub mod fixed;
 mod neuron;
 mod plasticity;
+mod prefetch;
 pub mod random;
 mod registers;
 mod synapse;

@@ -3,7 +3,7 @@
 use spikemesh_cores::{AxonId, Core, CoreCounters, NeuronId, Spike};
 
 /// Events between bringing a row near and delivering it.
-const EVENTS_AHEAD: usize = 2;
+const EVENTS_AHEAD: usize = 4;
 
 /// A core with the axon events that wait for its next tick.
 #[derive(Clone, Debug)]
@@ -52,6 +52,9 @@ impl CoreBlock {
                 slot.events.sort_unstable();
             }
             for (i, &(axon, payload, wait)) in slot.events.iter().enumerate() {
+                if let Some((later, ..)) = slot.events.get(i + 2 * EVENTS_AHEAD) {
+                    slot.core.approach(*later);
+                }
                 if let Some((later, ..)) = slot.events.get(i + EVENTS_AHEAD) {
                     slot.core.touch(*later);
                 }

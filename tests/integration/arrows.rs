@@ -179,6 +179,17 @@ fn cores_have_no_packets_and_routers_no_neurons() {
 }
 
 #[test]
+fn only_one_file_is_unsafe() {
+    for folder in ["src", "cores/src", "router/src"] {
+        for file in rust_files(&root().join(folder)) {
+            let code = code(&std::fs::read_to_string(&file).unwrap());
+            let is_the_one = file.ends_with("cores/src/prefetch.rs");
+            assert_eq!(code.contains("unsafe {"), is_the_one, "{}", file.display());
+        }
+    }
+}
+
+#[test]
 fn only_one_file_spawns_threads_and_only_one_knows_bincode() {
     for (words, only) in [
         (&["spawn(", "Mutex"][..], "src/run/threaded.rs"),

@@ -8,6 +8,7 @@
 //! are equal is added to one slot of the ring; a row whose weights are equal too is a list of 16-bit targets.
 
 use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
+use crate::prefetch::prefetch;
 use crate::{AxonId, NeuronId};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,8 @@ pub(super) const SHIFT_MOST: u8 = 22;
 const MANTISSAS: std::ops::RangeInclusive<i16> = -256..=255;
 /// Bytes in a line of the cache.
 const LINE_BYTES: usize = 64;
-/// Lines of a row that are touched; what follows is fetched ahead by the processor itself.
-const TOUCHED_LINES: usize = 2;
+/// Lines of a row that are touched.
+const TOUCHED_LINES: usize = 4;
 
 /// How the synapses of a row are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,15 +135,20 @@ impl SparseRows {
         Ok(())
     }
 
-    /// Reads the beginning of a row, so that it is in the cache when it is delivered: rows lie far apart, and waiting for
-    /// the first words of each was a quarter of the time that delivery took.
+    /// Brings near where a row lies, for [`SparseRows::touch`] some events later.
+    #[inline]
+    pub(crate) fn approach(&self, axon: AxonId) {
+        prefetch(&self.rows, axon.0 as usize);
+    }
+
+    /// Brings near the beginning of a row; what follows the processor fetches ahead by itself.
     #[inline]
     pub(crate) fn touch(&self, axon: AxonId) {
         let row = self.rows[axon.0 as usize];
         if row.kind == Kind::Targets {
-            touch(&self.targets[row.range()]);
+            touch(&self.targets, row);
         } else {
-            touch(&self.words[row.range()]);
+            touch(&self.words, row);
         }
     }
 
@@ -158,11 +164,11 @@ impl SparseRows {
     }
 }
 
-/// Reads the first words of the first lines.
+/// Brings the first lines of a row near.
 #[inline]
-fn touch<T: Copy>(row: &[T]) {
-    for line in row.chunks(LINE_BYTES / size_of::<T>()).take(TOUCHED_LINES) {
-        std::hint::black_box(line[0]);
+fn touch<T>(items: &[T], row: Row) {
+    for line in 0..TOUCHED_LINES {
+        prefetch(items, row.start as usize + line * LINE_BYTES / size_of::<T>());
     }
 }
 
