@@ -1,7 +1,8 @@
 //! How near does the delivery of sparse rows come to a plain loop over the same words?
 //!
-//! Last answer, rows of 16, 64, 128, 512 synapses: 1.2, 1.6, 1.7, 1.8 G synaptic operations/s, 50, 69, 73, 76 % of the
-//! loop; with delays 0.78, 0.87, 0.90, 0.90 G/s, 35 to 41 % (before: 0.95, 1.33, 1.50, 1.63, with delays 0.44 to 0.49).
+//! Last answer, rows of 16, 64, 128, 512 synapses: 1.3, 1.9, 2.0, 2.2 G synaptic operations/s where weights differ, 58, 82,
+//! 87, 96 % of the loop; 1.8, 3.1, 3.5, 3.5 G/s where a row has one weight (77 to 152 %: two bytes a synapse instead of
+//! four); 0.9 to 1.2 G/s, 40 to 54 %, where delays differ within a row. A short row costs about 20 cycles to find.
 //! (AMD EPYC Zen 4, two shared and busy cores, 2026-11-24.)
 //!
 //! The roofline is one flat loop over 4-byte synapses (16-bit place, 16-bit weight) into as many accumulators, without
@@ -29,14 +30,23 @@ fn plain_rows<const PLACES: usize>(words: &[u32], sums: &mut [i32; PLACES]) {
 }
 
 fn main() {
-    for (fan_out, max_delay) in [16u32, 64, 128, 512].into_iter().flat_map(|f| [(f, 0u8), (f, 7)]) {
+    let kinds = [("weights differ", 0u8, false), ("one weight", 0, true), ("delays 0 to 7", 7, false)];
+    for (fan_out, (kind, max_delay, one_weight)) in
+        [16u32, 64, 128, 512].into_iter().flat_map(|f| kinds.map(|kind| (f, kind)))
+    {
         let rows = SYNAPSES / fan_out;
         let mut builder = SparseRows::builder(NEURONS);
         let mut plain: Vec<u32> = Vec::new();
         for row in 0..rows {
             let delay = |i: u32| if max_delay == 0 { 0 } else { (i % u32::from(max_delay + 1)) as u8 };
             let row: Vec<_> = (0..fan_out)
-                .map(|i| (NeuronId(draw(row, i, NEURONS)), (i % 200) as i16 - 100, delay(i)))
+                .map(|i| {
+                    (
+                        NeuronId(draw(row, i, NEURONS)),
+                        if one_weight { 7 } else { (i % 200) as i16 - 100 },
+                        delay(i),
+                    )
+                })
                 .collect();
             plain.extend(row.iter().map(|(target, weight, delay)| {
                 (u32::from(*delay) * NEURONS + target.0) << 16 | u32::from(*weight as u16)
@@ -64,7 +74,7 @@ fn main() {
                 }
             }
         };
-        let what = format!("rows of {fan_out:>3} synapses, delays up to {max_delay}");
+        let what = format!("rows of {fan_out:>3} synapses, {kind:<14}");
         race(&what, f64::from(SYNAPSES) * REPEATS as f64, ours, roofline);
     }
 }
