@@ -36,6 +36,7 @@ struct Group {
     i: Vec<usize>,
     j: Vec<u32>,
     w: Vec<i32>,
+    #[serde(default)]
     w_act: Vec<i64>,
     #[serde(default)]
     dw: String,
@@ -55,7 +56,9 @@ pub(super) fn run(case: Value) -> Outcome {
             let (bits, exponent, truncation) = (group.num_weight_bits, group.w_exp, Truncation::Brian2);
             let format = WeightFormat { bits, exponent, sign_mode, truncation };
             let effective: Vec<i64> = group.w.iter().map(|&w| format.effective(w).into()).collect();
-            same(0, "effective weights, by synapse:", &group.w_act, &effective)?;
+            if !group.w_act.is_empty() {
+                same(0, "effective weights, by synapse:", &group.w_act, &effective)?;
+            }
             let is_input = group.source == "input";
             let sources = if is_input { case.m } else { case.n };
             let row = |source: usize| -> Vec<Synapse> {
