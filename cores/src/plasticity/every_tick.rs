@@ -10,7 +10,8 @@
 //! ```
 //! With whole precision and no traces nothing is random, and results equal brian2-loihi 0.5.2 on all recorded cases; its
 //! order of draws cannot be reproduced, so random cases agree statistically only. Draws are keyed by network numbers and tick.
-//! A fractional impulse rounds up where a draw of 7 bits is below it.
+//! A fractional impulse rounds up where a draw of 7 bits is below it. A spike arrives when it reaches the core: x0 and the
+//! weight it adds are of that tick, and the delay of a synapse comes after. In brian2-loihi the delay comes first.
 
 use super::expression::{Product, Variable};
 use super::streams::{Stream, Streams};

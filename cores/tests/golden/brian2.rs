@@ -36,6 +36,7 @@ struct Group {
     i: Vec<usize>,
     j: Vec<u32>,
     w: Vec<i32>,
+    #[serde(default)]
     w_act: Vec<i64>,
     #[serde(default)]
     dw: String,
@@ -44,8 +45,9 @@ struct Group {
 pub(super) fn run(case: Value) -> Outcome {
     let case: Case = serde_json::from_value(case).map_err(|e| e.to_string())?;
     let mut wide = WideRows::builder(case.n as u32);
-    // Axons by (group, source); plastic groups follow the fixed ones.
-    let mut axons: Vec<(bool, usize, AxonId)> = Vec::new();
+    // Axons by (group, source); plastic groups follow the fixed ones. The delay of a group that learns is spent before its
+    // axons: x0 and the weight are those of the row of arrival, and a core's own delays lie behind both.
+    let mut axons: Vec<(bool, usize, usize, AxonId)> = Vec::new();
     let mut fixed = 0;
     let mut plastic = Vec::new();
     for learns in [false, true] {
@@ -54,7 +56,9 @@ pub(super) fn run(case: Value) -> Outcome {
             let (bits, exponent, truncation) = (group.num_weight_bits, group.w_exp, Truncation::Brian2);
             let format = WeightFormat { bits, exponent, sign_mode, truncation };
             let effective: Vec<i64> = group.w.iter().map(|&w| format.effective(w).into()).collect();
-            same(0, "effective weights, by synapse:", &group.w_act, &effective)?;
+            if !group.w_act.is_empty() {
+                same(0, "effective weights, by synapse:", &group.w_act, &effective)?;
+            }
             let is_input = group.source == "input";
             let sources = if is_input { case.m } else { case.n };
             let row = |source: usize| -> Vec<Synapse> {
@@ -62,12 +66,13 @@ pub(super) fn run(case: Value) -> Outcome {
                 own.map(|k| Synapse {
                     target: NeuronId(group.j[k]),
                     weight: if learns { format.mantissa(group.w[k]) } else { effective[k] as i32 },
-                    delay: group.delay,
+                    delay: if learns { 0 } else { group.delay },
                 })
                 .collect()
             };
             for source in 0..sources {
-                axons.push((is_input, source, AxonId(axons.len() as u32)));
+                let ahead = if learns { group.delay.into() } else { 0 };
+                axons.push((is_input, source, ahead, AxonId(axons.len() as u32)));
                 if !learns {
                     wide.push_row(&row(source)).map_err(|e| e.to_string())?;
                     fixed += 1;
@@ -108,14 +113,14 @@ pub(super) fn run(case: Value) -> Outcome {
     let config = CoreConfig { plastic, ..CoreConfig::new(parameters, Arc::new(Synapses::Wide(wide.build()))) };
     let mut core = Core::new(&config).map_err(|e| e.to_string())?;
     let learning = case.synapses.iter().find(|g| !g.dw.is_empty());
-    let mut fired: Vec<i64> = Vec::new();
+    let mut history: Vec<Vec<i64>> = Vec::new();
     for t in 0..case.v.len() {
         // A generator's spike acts in the same row, a neuron's in the next.
-        for &(is_input, source, axon) in &axons {
+        for &(is_input, source, ahead, axon) in &axons {
             let spiked = if is_input {
-                case.input_spikes[t].contains(&source)
+                t.checked_sub(ahead).is_some_and(|row| case.input_spikes[row].contains(&source))
             } else {
-                fired.contains(&(source as i64))
+                t.checked_sub(ahead + 1).is_some_and(|row| history[row].contains(&(source as i64)))
             };
             if spiked {
                 core.deliver(axon, 1, 0);
@@ -123,11 +128,12 @@ pub(super) fn run(case: Value) -> Outcome {
         }
         let mut spikes = Vec::new();
         core.tick(&mut spikes);
-        fired = spikes.iter().map(|s| s.neuron.0.into()).collect();
+        let fired: Vec<i64> = spikes.iter().map(|s| s.neuron.0.into()).collect();
         let state = core.state();
         same(t, "I", &case.current[t], &state[0].iter().collect::<Vec<_>>())?;
         same(t, "v", &case.v[t], &state[1].iter().collect::<Vec<_>>())?;
         same(t, "spikes", &case.spikes[t], &fired)?;
+        history.push(fired);
         if let (Some(group), Some(wanted)) = (learning, case.w_trace.get(t)) {
             // Weights lie by source, and within a source in the order of the group.
             let mut order: Vec<usize> = (0..group.w.len()).collect();

@@ -1,7 +1,7 @@
 //! Golden vectors: every step of every case recorded from real emulators and RTL.
 //!
 //! Files lie in `tests/data/golden` of the workspace; the environment variable `SPIKEMESH_GOLDEN_DIR` names a folder of
-//! further files of the same form. What a case is, is seen from its fields and not from its file's name. Fields:
+//! further files of the same form, and `generate.py` beside this file, an independent re-implementation, writes some. What a case is, is seen from its fields and not from its file's name. Fields:
 //! `tests/data/golden/README.md`. Each harness drives a whole [`spikemesh_cores::Core`] and compares every recorded number.
 
 mod atrlif;
@@ -36,6 +36,26 @@ fn equal(step: usize, neuron: usize, what: &str, wanted: i64, got: i64) -> Outco
         return Ok(());
     }
     Err(format!("step {step}, neuron {neuron}: {what} wanted {wanted}, got {got}"))
+}
+
+/// Forgives what means the same: whole numbers written as 5.0, spikes of a row in another order.
+fn forgive(value: &mut Value, in_spikes: bool) {
+    match value {
+        Value::Number(n) => {
+            let whole = n.as_f64().filter(|x| !n.is_i64() && x.fract() == 0.0 && x.abs() < 9e15);
+            if let Some(x) = whole {
+                *value = Value::from(x as i64);
+            }
+        }
+        Value::Array(list) => {
+            list.iter_mut().for_each(|v| forgive(v, in_spikes));
+            if in_spikes && list.iter().all(Value::is_i64) {
+                list.sort_by_key(Value::as_i64);
+            }
+        }
+        Value::Object(map) => map.iter_mut().for_each(|(key, v)| forgive(v, key == "spikes")),
+        _ => {}
+    }
 }
 
 /// A harness.
@@ -84,13 +104,17 @@ fn files() -> Vec<PathBuf> {
 
 #[test]
 fn golden_cases_of_every_chip() {
-    let (mut cases, mut failed, mut forms) = (0, 0, std::collections::BTreeSet::new());
+    let (mut cases, mut recorded, mut failed) = (0, 0, 0);
+    let mut forms = std::collections::BTreeSet::new();
     for file in files() {
         let text = std::fs::read_to_string(&file).expect("a readable file");
         let list: Vec<Value> =
             serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        for (i, case) in list.into_iter().enumerate() {
+        let is_recorded = file.parent().is_some_and(|folder| folder.ends_with("tests/data/golden"));
+        recorded += if is_recorded { list.len() } else { 0 };
+        for (i, mut case) in list.into_iter().enumerate() {
             cases += 1;
+            forgive(&mut case, false);
             let label = ["kind", "rule_name", "type", "model"].iter().find_map(|key| case.get(key)?.as_str());
             let label =
                 format!("{} seed {}", label.unwrap_or("case"), case.get("seed").unwrap_or(&Value::Null));
@@ -108,6 +132,6 @@ fn golden_cases_of_every_chip() {
         }
     }
     println!("golden: {cases} cases, {failed} failed");
-    assert!(cases >= 121 && forms.len() == 8, "golden: only {cases} cases of {forms:?}");
+    assert!(recorded >= 121 && forms.len() == 8, "golden: {recorded} recorded cases of {forms:?}");
     assert!(failed == 0, "golden: {failed} of {cases} cases failed");
 }
