@@ -296,6 +296,9 @@ impl ChipImage {
             }
         }
         let total = self.network.populations.iter().map(|p| u64::from(p.size)).sum::<u64>();
+        if total > u64::from(u32::MAX) {
+            complain("populations".into(), format!("{total} neurons are more than can be numbered"));
+        }
         let network = &self.network;
         let mut first = 0;
         for population in &network.populations {

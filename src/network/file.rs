@@ -41,32 +41,30 @@ fn read(root: &Table<'_>, folder: &Path) -> NetworkBuilder {
     let dt_s = root.number("dt_ms", 1e-6).unwrap_or(1.0) / 1000.0;
     let conventions = Conventions { dt_s, reset: Reset::Zero, integrator: Integrator::Euler };
     let mut builder = NetworkBuilder::new(name, conventions);
-    let mut names: BTreeMap<String, (PopulationId, u32)> = BTreeMap::new();
+    // What is found faulty has a name too: one fault is one message.
+    let mut names: BTreeMap<String, Option<(PopulationId, u32)>> = BTreeMap::new();
     for table in root.tables("population") {
         let name = table.required_text("name", "a name");
         let size = table.required_whole("size", 1, 1 << 24) as u32;
+        let (is_input, is_output) =
+            (table.flag("input").unwrap_or(false), table.flag("output").unwrap_or(false));
+        let registers = if is_input { None } else { read_registers(&table, size as usize) };
         if names.contains_key(&name) {
             table.problem("name", format!("two populations are named `{name}`"), "rename one");
             continue;
         }
-        let id = if table.flag("input").unwrap_or(false) {
-            builder.input(name.clone(), size)
-        } else if let Some(registers) = read_registers(&table, size as usize) {
-            let id = builder.registers(name.clone(), registers);
-            if table.flag("output").unwrap_or(false) {
-                builder.output(id);
-            }
-            id
-        } else {
-            continue;
+        let id = match registers {
+            Some(registers) => Some(builder.registers(name.clone(), registers)),
+            None => is_input.then(|| builder.input(name.clone(), size)),
         };
-        names.insert(name, (id, size));
+        id.filter(|_| is_output).into_iter().for_each(|id| builder.output(id));
+        names.insert(name, id.map(|id| (id, size)));
     }
-    let mut plastic: BTreeMap<String, usize> = BTreeMap::new();
+    let mut plastic: BTreeMap<String, Option<usize>> = BTreeMap::new();
     for table in root.tables("projection") {
         let end = |key: &str| {
             let name = table.required_text(key, "the name of a population");
-            let found = names.get(&name).copied();
+            let found = names.get(&name);
             if found.is_none() && !name.is_empty() {
                 let known: Vec<&str> = names.keys().map(String::as_str).collect();
                 table.problem(
@@ -75,17 +73,22 @@ fn read(root: &Table<'_>, folder: &Path) -> NetworkBuilder {
                     format!("there are {}", known.join(", ")),
                 );
             }
-            found
+            (found.copied().flatten(), name)
         };
-        let (source, target) = (end("source"), end("target"));
+        let ((source, from_name), (target, to_name)) = (end("source"), end("target"));
+        let learns = table.has("rule");
         let rule = read_rule(&table.table("rule"));
-        let (Some((from, sources)), Some((to, targets))) = (source, target) else { continue };
-        let label =
-            |id: PopulationId| names.iter().find(|(_, (other, _))| *other == id).map_or("", |(name, _)| name);
-        let default_name = format!("{} -> {}", label(from), label(to));
-        let name = table.text("name").unwrap_or(default_name);
+        let name = table.text("name").unwrap_or(format!("{from_name} -> {to_name}"));
+        if learns && plastic.insert(name.clone(), None).is_some() {
+            table.problem("name", format!("two plastic projections are named `{name}`"), "rename one");
+        }
+        let (Some((from, sources)), Some((to, targets))) = (source, target) else {
+            // Without its ends the rest of the projection cannot be judged.
+            table.keys();
+            continue;
+        };
         let reward_for = table.text("reward_for").and_then(|wanted| {
-            let found = plastic.get(&wanted).copied();
+            let found = plastic.get(&wanted).filter(|_| wanted != name);
             if found.is_none() {
                 let names: Vec<&str> = plastic.keys().map(String::as_str).collect();
                 let hint = match &names[..] {
@@ -94,9 +97,8 @@ fn read(root: &Table<'_>, folder: &Path) -> NetworkBuilder {
                 };
                 table.problem("reward_for", format!("no plastic projection above is named `{wanted}`"), hint);
             }
-            found
+            found.copied().flatten()
         });
-        let learns = rule.is_some();
         let format = read_format(&table);
         let own = format.filter(|f| f.truncation == Truncation::Lava && f.exponent != 0).map(|f| f.exponent);
         if let Some(exponent) = format.map(|f| f.exponent).filter(|e| *e != 0 && learns) {
@@ -111,20 +113,15 @@ fn read(root: &Table<'_>, folder: &Path) -> NetworkBuilder {
             table.problem("sum_exponent", what, "keep one");
         }
         let limits = rule.as_ref().map(|rule| (rule.weight_least, rule.weight_most));
-        let Some((weights, delays)) = read_synapses(&table, folder, sources, targets, format, limits) else {
-            continue;
-        };
-        let native = Native {
-            channel: table.whole("channel", 0, 255).unwrap_or(0) as u8,
-            delays,
-            exponent: table.whole("sum_exponent", -15, 15).map(|e| e as i8).or(own),
-            rule: rule.map(Box::new),
-            reward_for,
-        };
         let delay = table.whole("delay", 0, 63).unwrap_or(0) as u8;
+        let channel = table.whole("channel", 0, 255).unwrap_or(0) as u8;
+        let exponent = table.whole("sum_exponent", -15, 15).map(|e| e as i8).or(own);
+        let coding = Coding { format, limits, delay };
+        let Some((weights, delays)) = read_synapses(&table, folder, sources, targets, coding) else { continue };
+        let native = Native { channel, delays, exponent, rule: rule.map(Box::new), reward_for };
         let number = builder.project_native(name.clone(), from, to, weights, delay, native);
-        if learns && plastic.insert(name.clone(), number).is_some() {
-            table.problem("name", format!("two plastic projections are named `{name}`"), "rename one");
+        if learns {
+            plastic.insert(name, Some(number));
         }
     }
     builder
@@ -194,16 +191,25 @@ fn cut(format: Option<WeightFormat>, learns: bool, weight: i64) -> f32 {
     cut as f32
 }
 
+/// What the numbers of a projection's synapses mean.
+struct Coding {
+    /// What weights are cut to.
+    format: Option<WeightFormat>,
+    /// Lowest and highest weight where they learn; among them a weight of 0 is a synapse.
+    limits: Option<(i32, i32)>,
+    /// Delay of synapses without one of their own.
+    delay: u8,
+}
+
 /// (target, source, weight, delay) of a projection as compressed rows, with a delay for each synapse where any is given.
-/// `limits` are those of weights that learn; among them a weight of 0 is a synapse.
 fn read_synapses(
     table: &Table<'_>,
     folder: &Path,
     sources: u32,
     targets: u32,
-    format: Option<WeightFormat>,
-    limits: Option<(i32, i32)>,
+    coding: Coding,
 ) -> Option<(Weights, Vec<u8>)> {
+    let Coding { format, limits, delay: usual } = coding;
     let given: Vec<&str> =
         ["weights", "synapses", "file", "one_to_one"].into_iter().filter(|key| table.has(key)).collect();
     if given.len() != 1 {
@@ -230,11 +236,11 @@ fn read_synapses(
                 );
                 return None;
             }
-            list.extend((0..targets).map(|i| (i, i, cut(format, limits.is_some(), weight), 0)));
+            list.extend((0..targets).map(|i| (i, i, cut(format, limits.is_some(), weight), usual)));
         }
         "weights" => {
-            let rows = table.whole_rows("weights", -most, most)?;
             let delays = table.has("delays").then(|| table.whole_rows("delays", 0, 63)).flatten();
+            let rows = table.whole_rows("weights", -most, most)?;
             for (key, rows) in [("weights", Some(&rows)), ("delays", delays.as_ref())] {
                 let Some(rows) = rows else { continue };
                 if rows.len() != n || rows.iter().any(|row| row.len() != m) {
@@ -258,7 +264,7 @@ fn read_synapses(
         "synapses" => {
             for (at, synapse) in table.whole_rows("synapses", -most, most)?.iter().enumerate() {
                 let (source, target, weight, delay) = match synapse[..] {
-                    [source, target, weight] => (source, target, weight, 0),
+                    [source, target, weight] => (source, target, weight, i64::from(usual)),
                     [source, target, weight, delay] if (0..=63).contains(&delay) => {
                         delayed = true;
                         (source, target, weight, delay)
@@ -282,8 +288,8 @@ fn read_synapses(
             }
         }
         _ => {
-            let path = folder.join(table.text("file")?);
             let prefix = table.text("arrays").unwrap_or_default();
+            let path = folder.join(table.text("file")?);
             match read_npz(&path, &prefix, sources, targets) {
                 Ok((synapses, with_delays)) => {
                     delayed = with_delays;
@@ -357,7 +363,7 @@ fn read_npz(
         let delay = delays.as_ref().map_or(0, |d| d[i]);
         let fits = (0..i64::from(sources)).contains(&from[i])
             && (0..i64::from(targets)).contains(&to[i])
-            && weights[i].abs() <= 1 << 24
+            && (-(1 << 24)..=1 << 24).contains(&weights[i])
             && (0..=63).contains(&delay);
         if !fits {
             let what = format!(

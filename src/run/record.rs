@@ -79,7 +79,10 @@ impl Probe {
                 let mut segments: Vec<(usize, usize, Vec<u32>)> = Vec::new();
                 let mut unknown = population.is_input.then(|| SPIKES.to_owned());
                 for &neuron in neurons.iter().filter(|_| !population.is_input) {
-                    let (core, local) = places[&(population.first + neuron)];
+                    let Some(&(core, local)) = places.get(&(population.first + neuron)) else {
+                        unknown = Some(format!("{SPIKES} alone: neuron {neuron} is on no core"));
+                        break;
+                    };
                     let variables = image.cores[core].config.parameters.model().info().variables;
                     let Some(at) = variables.iter().position(|v| v == variable) else {
                         unknown = Some(format!("{}, {SPIKES}", variables.join(", ")));
@@ -100,6 +103,19 @@ impl Probe {
                 }
             }
         }
+        // Two arrays cannot share a file.
+        let mut files: BTreeMap<String, &str> = BTreeMap::new();
+        for probe in &probes {
+            let file = probe.file_name();
+            if let Some(other) = files.insert(file.clone(), &probe.name) {
+                let (what, hint) = if other == probe.name {
+                    ("is asked for twice".to_owned(), "name each variable of a population once")
+                } else {
+                    (format!("and `{other}` would both be written to {file}"), "rename one of the populations")
+                };
+                problems.push(Problem::new("record", format!("`{}` {what}", probe.name), hint));
+            }
+        }
         all_well(problems)?;
         Ok(probes)
     }
@@ -111,7 +127,10 @@ impl Probe {
                 for (core, variable, locals) in segments {
                     let state = chip.state(*core);
                     let values = &state[*variable];
-                    out.extend(locals.iter().flat_map(|local| values.at(*local as usize).to_le_bytes()));
+                    // A variable of the whole core (TrueNorth's `lfsr`) has one value, which all its neurons show.
+                    let last = values.len().saturating_sub(1);
+                    let at = |local: &u32| values.at((*local as usize).min(last));
+                    out.extend(locals.iter().flat_map(|local| at(local).to_le_bytes()));
                 }
             }
             ProbeKind::Spikes(numbers) => {
@@ -124,6 +143,12 @@ impl Probe {
                 }
             }
         }
+    }
+
+    /// Name of the array's file: a name is a name, not a path.
+    fn file_name(&self) -> String {
+        let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        format!("{}.npy", self.name.chars().map(safe).collect::<String>())
     }
 
     fn columns(&self) -> usize {
@@ -145,9 +170,7 @@ struct Array {
 
 impl Array {
     fn create(folder: &Path, probe: &Probe) -> Result<Self, Error> {
-        // A name is a name, not a path.
-        let safe = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-        let path = folder.join(format!("{}.npy", probe.name.chars().map(safe).collect::<String>()));
+        let path = folder.join(probe.file_name());
         let failed = |e: std::io::Error| Error::file(&path, "write", &e);
         let mut file = std::io::BufWriter::new(std::fs::File::create(&path).map_err(failed)?);
         file.write_all(&header(0, probe.columns())).map_err(failed)?;

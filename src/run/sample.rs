@@ -104,6 +104,8 @@ pub(super) fn run_sample(
     let stride = raster_stride(setting.image);
     for t in 0..ticks {
         if may_be_cut && stopped(setting.stop) {
+            // What is recorded so far belongs to the ticks that are counted.
+            drain(&mut stream)?;
             return Ok(None);
         }
         let inputs = train.tick(t);

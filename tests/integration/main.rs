@@ -21,6 +21,7 @@ mod nir_file;
 #[cfg(feature = "nir")]
 mod nir_structure;
 mod ranc;
+mod recording;
 mod registers;
 mod report;
 #[cfg(feature = "nir")]

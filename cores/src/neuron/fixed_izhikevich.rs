@@ -122,7 +122,7 @@ impl NeuronModel for FixedIzhikevich {
             self.v[i] = held;
             let coupling = round(i128::from(self.b[i]) * i128::from(held), bits, step);
             let change = round(i128::from(self.a[i]) * i128::from(coupling - self.u[i]), bits, step);
-            let (u, far) = clip(self.u[i] + change, -most, most);
+            let (u, far) = clip(self.u[i].saturating_add(change), -most, most);
             self.u[i] = u;
             step.note_if(clipped || beyond || far, i, OverflowKind::Clip);
             step.updated(true);

@@ -571,8 +571,10 @@ pub(crate) mod tests {
     fn registers_at_their_ends_never_panic() {
         for kind in ModelKind::ALL {
             let info = kind.info();
-            for high in [false, true] {
-                let given = info.registers.iter().map(|r| {
+            // All registers at one end, then each at either.
+            for mix in 0..40u64 {
+                let given = info.registers.iter().enumerate().map(|(i, r)| {
+                    let high = if mix < 2 { mix == 1 } else { random::bits(mix, i as u64, 0, 0) & 1 == 1 };
                     let value = if high { r.most } else { r.least };
                     let value = match r.name {
                         "v_min" => r.least,

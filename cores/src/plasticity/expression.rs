@@ -112,6 +112,8 @@ const MANTISSA_MOST: i64 = 1 << 24;
 const EXPONENT_MOST: i32 = 32;
 /// Most products of a rule, and most factors of a product.
 const MOST: usize = 32;
+/// Most variables of a product.
+const FACTORS_MOST: usize = 4;
 
 /// Bits a product may take, its shift and a sum of 32 of them included: the engines compute in 128.
 const BITS_MOST: u32 = 120;
@@ -121,7 +123,7 @@ impl Product {
     ///
     /// # Errors
     /// What it cannot.
-    pub(super) fn check(&self, engine: Engine) -> Result<(), SynapseError> {
+    fn check(&self, engine: Engine) -> Result<(), SynapseError> {
         let spikes = engine == Engine::OnSpikes;
         if spikes && self.on_pre && self.on_post {
             return Err(SynapseError::Rule("needs x0 and y0 at once, which the engine `on-spikes` never has"));
@@ -132,6 +134,17 @@ impl Product {
         }
         if self.every.is_some_and(|k| k > 9) {
             return Err(SynapseError::Rule("waits for more than 2^9 steps"));
+        }
+        // A text cannot say these, an image can.
+        let large = |number: i64| number.unsigned_abs() > MANTISSA_MOST as u64;
+        if large(self.mantissa)
+            || self.exponent.unsigned_abs() > EXPONENT_MOST as u32
+            || self.factors.len() > FACTORS_MOST
+            || self.factors.iter().any(|f| large(f.constant))
+        {
+            return Err(SynapseError::Rule(
+                "has numbers beyond 2^24, powers beyond 2^32 or more than four variables",
+            ));
         }
         let (mut bits, mut shift) = (bit_length(self.mantissa), self.exponent.saturating_add(32));
         for factor in &self.factors {
@@ -185,6 +198,17 @@ impl Expression {
                 None => return Err(reader.wanted("wanted `+`, `-`, `*` or the end")),
             }
         }
+    }
+
+    /// Checks that an engine can follow every product and that their sum is exact.
+    ///
+    /// # Errors
+    /// What it cannot.
+    pub(super) fn check(&self, engine: Engine) -> Result<(), SynapseError> {
+        if self.products.len() > MOST {
+            return Err(SynapseError::Rule("has more than 32 products"));
+        }
+        self.products.iter().try_for_each(|product| product.check(engine))
     }
 
     /// Whether any product reads the variable.
@@ -265,7 +289,7 @@ impl Reader<'_> {
             if product.mantissa.abs() > MANTISSA_MOST || product.exponent.abs() > EXPONENT_MOST {
                 return Err(self.wanted("wanted a product of numbers up to 2^24 and powers up to 2^32"));
             }
-            if product.factors.len() > 4 {
+            if product.factors.len() > FACTORS_MOST {
                 return Err(self.wanted("wanted at most four variables in a product"));
             }
             if !self.take(b'*') {
@@ -358,6 +382,29 @@ mod tests {
                 "{text}: {}",
                 Expression::parse(text).unwrap_err()
             );
+        }
+    }
+
+    /// An image may hold what no text says; the engines rely on these limits.
+    #[test]
+    fn numbers_beyond_those_of_a_text_are_refused() {
+        let good = Expression::parse("3*2^-2*x1*(w-5)").unwrap();
+        let changes: [fn(&mut Product); 5] = [
+            |p| p.mantissa = i64::MIN,
+            |p| p.exponent = -33,
+            |p| p.factors[1].constant = i64::MAX,
+            |p| p.factors[1].constant = i64::MIN,
+            |p| p.factors = vec![p.factors[0]; 5],
+        ];
+        for (_, engine) in Engine::ALL {
+            assert!(good.check(engine).is_ok());
+            for change in changes {
+                let mut bad = good.clone();
+                change(&mut bad.products[0]);
+                assert!(bad.check(engine).is_err(), "{bad:?}");
+            }
+            let many = Expression { products: vec![good.products[0].clone(); MOST + 1] };
+            assert!(many.check(engine).is_err());
         }
     }
 

@@ -120,8 +120,10 @@ impl Rule {
         if self.precision.count_ones() != 1 {
             return Err(SynapseError::Rule("has a precision that is not a power of two"));
         }
-        let tag = self.dt.as_ref().map_or(&[][..], |dt| &dt.products);
-        self.dw.products.iter().chain(tag).try_for_each(|product| product.check(self.engine))?;
+        [Some(&self.dw), self.dt.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|text| text.check(self.engine))?;
         for trace in &self.traces {
             range("a trace's impulse", trace.impulse.into(), 0, 127)?;
             range("a trace's most", trace.most.into(), 0, 127)?;

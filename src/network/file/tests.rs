@@ -176,6 +176,33 @@ fn faults_say_where_and_what_to_do() {
     }
 }
 
+/// What follows from a fault is no fault of its own.
+#[test]
+fn one_fault_is_one_message() {
+    for (from, to) in [
+        ("vth = 100", "vth = -1"),
+        ("dv = [1, 2, 3]", "dv = [1, 2]"),
+        ("lava-lif", "lava-lfi"),
+        ("target = \"out\"", "target = \"other\""),
+        ("2^-2*x1*y0", "2^-2*x3*y0"),
+        ("[[0, 0, 0]", "[[0, 0]"),
+        ("[5, 6]]", "[5, 99999999]]\ndelays = [[1, 1], [1, 1], [1, 1]]"),
+        ("name = \"out\"\nsize = 3\noutput = true", "name = \"in\"\nsize = 3\noutput = true"),
+    ] {
+        let found = problems(&changed(from, to));
+        // Without the population `out` the projections miss it once each.
+        let wanted = if to.contains("name = \"in\"") { 4 } else { 1 };
+        assert_eq!(found.len(), wanted, "{from} -> {to}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_synapse_without_a_delay_has_its_projections() {
+    let network =
+        parse_network("net.toml", &changed("synapses =", "delay = 5\nsynapses ="), Path::new(".")).unwrap();
+    assert_eq!(network.projections()[1].native.delays, [5, 63]);
+}
+
 /// Synapses of an archive are those of a list; what is wrong with one names the file and the entry.
 #[test]
 fn archives_of_arrays_read_and_are_checked() {
@@ -198,7 +225,7 @@ fn archives_of_arrays_read_and_are_checked() {
     assert_eq!(network.projections()[1].native.delays, [0, 63]);
     assert_eq!(network.projections()[1].weights.synapse_count(), 2);
     type Arrays = &'static [(&'static str, &'static [i64])];
-    let faults: [(Arrays, &str, &str); 4] = [
+    let faults: [(Arrays, &str, &str); 5] = [
         (
             &[("source", &[1]), ("target", &[2]), ("weight", &[3])],
             "wanted the arrays a_source, a_target and a_weight",
@@ -210,6 +237,7 @@ fn archives_of_arrays_read_and_are_checked() {
             "one entry a synapse",
         ),
         (&[("a_source", &[1]), ("a_target", &[3]), ("a_weight", &[3])], "entry 0 joins 1 to 3", "2^24"),
+        (&[("a_source", &[1]), ("a_target", &[2]), ("a_weight", &[i64::MIN])], "entry 0 joins 1 to 2", "2^24"),
         (
             &[("a_source", &[1, 1]), ("a_target", &[2, 2]), ("a_weight", &[3, 4])],
             "two synapses join 1 to 2",
