@@ -68,7 +68,17 @@ pub struct Noise {
 impl Noise {
     /// The noise a draw makes.
     pub fn value(&self, draw: u64) -> i32 {
-        let mantissa = ((u128::from(draw) * 255) >> 64) as i64 - 127 + 64 * i64::from(self.offset);
+        self.scaled(((u128::from(draw) * 255) >> 64) as i64 - 127)
+    }
+
+    /// The largest magnitude of any draw's noise.
+    fn largest(&self) -> i64 {
+        i64::from(self.scaled(-127)).abs().max(i64::from(self.scaled(127)).abs())
+    }
+
+    /// The noise of m, -127 to 127.
+    fn scaled(&self, m: i64) -> i32 {
+        let mantissa = m + 64 * i64::from(self.offset);
         let exponent = i32::from(self.exponent) - 7;
         let value = if exponent < 0 { mantissa >> -exponent } else { mantissa << exponent };
         value.clamp(i32::MIN.into(), i32::MAX.into()) as i32
@@ -160,13 +170,18 @@ impl CoreConfig {
         if self.noise.is_some_and(|noise| noise.exponent > 23) {
             return Err(CoreError::Noise);
         }
+        // Axon bits are counted and events act one by one: there is no sum that noise could join.
+        if self.noise.is_some() && info.discipline != Discipline::PerTick {
+            return Err(CoreError::NoNoise { model: info.name });
+        }
         let delays =
             self.synapses.store().max_delay() > 0 || self.plastic.iter().any(|rows| rows.max_delay() > 0);
         if info.discipline == Discipline::PerEvent && delays {
             return Err(CoreError::Delay { model: info.name });
         }
         if info.exact_sums {
-            let mut largest = self.synapses.store().largest_sum(targets);
+            let noise = self.noise.filter(|noise| !noise.on_membrane).map_or(0, |noise| noise.largest());
+            let mut largest = self.synapses.store().largest_sum(targets).saturating_add(noise);
             for rows in &self.plastic {
                 let each = i64::from(rows.rule.weight_least.abs().max(rows.rule.weight_most.abs()));
                 let shift = rows.rule.exponent.max(0) + rows.rule.shift as i8;
@@ -208,6 +223,12 @@ pub enum CoreError {
     /// Noise beyond its register.
     #[error("the noise exponent is above 23")]
     Noise,
+    /// Noise where inputs are not summed.
+    #[error("`{model}` does not sum its inputs over a tick, so noise cannot act on it")]
+    NoNoise {
+        /// The model.
+        model: &'static str,
+    },
     /// Delays where events act at once.
     #[error("`{model}` acts on every event, so its synapses have no delay")]
     Delay {
@@ -216,7 +237,7 @@ pub enum CoreError {
     },
     /// Sums that a 32-bit accumulator could wrap in a model that promises exact sums.
     #[error(
-        "the weights into one neuron add up to {largest}, more than the 2^31 - 1 that `{model}` can sum exactly"
+        "the weights (and noise) into one neuron add up to {largest}, more than the 2^31 - 1 that `{model}` can sum exactly"
     )]
     Sum {
         /// The model.

@@ -395,7 +395,11 @@ fn incoming(network: &Network, quantised: &Quantised, image: &ChipImage, neuron:
             place += 1;
             let chip_weight = if given {
                 let exact = f64::from(weight) * Mismatch::of(&image.spec.analog, neuron).weight;
-                let weight = exact.round() as i32;
+                let mut weight = exact.round() as i32;
+                if let Some(rule) = &native.rule {
+                    // A mismatch does not carry a learned weight beyond its limits.
+                    weight = weight.max(rule.weight_least).min(rule.weight_most);
+                }
                 // A store with exponents shows what a sum of one synapse would be.
                 match native.exponent {
                     Some(e) if e < 0 => weight >> -e,

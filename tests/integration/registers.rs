@@ -5,7 +5,9 @@ use crate::support::{Folder, capped, digits_text, expect, generic, root};
 use proptest::prelude::*;
 use spikemesh::chip::{Chip, ChipSpec, TickSpikes};
 use spikemesh::mapper::map;
-use spikemesh::network::{Conventions, Integrator, Native, Network, NetworkBuilder, Reset, Weights};
+use spikemesh::network::{
+    Conventions, Integrator, Native, Network, NetworkBuilder, Reset, Weights, parse_network,
+};
 use spikemesh_cores::{
     Column, Discipline, Engine, Expression, ModelKind, Noise, Parameters, Rule, TraceSettings, random,
 };
@@ -166,6 +168,49 @@ fn mismatch_and_noise_follow_their_seed() {
 }
 
 #[cfg(feature = "nir")]
+/// Learned weights at their limits and rewards, which are of a core and not of a neuron, on a chip whose neurons differ.
+#[test]
+fn mismatch_keeps_learned_weights_in_their_limits_and_rewards_alone() {
+    let rows = |weights: &str| vec![weights; 6].join(", ");
+    let text = format!(
+        "format = \"spikemesh-network-1\"\nname = \"mismatch\"\n\
+         [[population]]\nname = \"in\"\nsize = 8\ninput = true\n\
+         [[population]]\nname = \"out\"\nsize = 6\nmodel = \"lava-lif\"\nregisters = {{ vth = 400, dv = 100 }}\n\
+         [[projection]]\nname = \"learns\"\nsource = \"in\"\ntarget = \"out\"\nweights = [{}]\n\
+         [projection.rule]\nengine = \"on-spikes\"\ndw = \"2^-9*r*t\"\ndt = \"2^-2*y0*x1\"\nweights = [0, 120]\n\
+         x1 = {{ impulse = 16, tau = 20.0 }}\n\
+         [[projection]]\nsource = \"in\"\ntarget = \"out\"\nreward_for = \"learns\"\nweights = [{}]\n",
+        rows("[120, 90, 80, 70, 60, 50, 40, 0]"),
+        rows("[10, 0, 0, 0, 0, 0, 0, -9]"),
+    );
+    let network = parse_network("mismatch", &text, std::path::Path::new(".")).unwrap();
+    let mut spec = analog(false);
+    spec.analog.weight_percent = 30.0;
+    let whole = run(&network, &spec, 64, Level::Analytic);
+    for cap in 1..6 {
+        assert!(run(&network, &spec, cap, Level::Analytic) == whole, "{cap} neurons a core");
+    }
+}
+
+/// Noise is refused where there is no sum it could join, and where the sum might no longer be exact.
+#[test]
+fn noise_goes_to_models_that_sum_their_inputs() {
+    let mut spec = analog(true);
+    for kind in ModelKind::ALL {
+        let result = map(&network(*kind, 3, 1), &spec, &capped(3));
+        if kind.info().discipline == Discipline::PerTick {
+            assert!(result.is_ok(), "{kind:?}");
+        } else {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("noise cannot act on it") && error.contains("`out`"), "{error}");
+        }
+    }
+    spec.analog.noise = Some(Noise { exponent: 23, offset: 1024, on_membrane: false });
+    let error = map(&network(ModelKind::LavaLif, 3, 1), &spec, &capped(3)).unwrap_err().to_string();
+    assert!(error.contains("can sum exactly"), "{error}");
+    assert!(map(&network(ModelKind::CubaLif, 3, 1), &spec, &capped(3)).is_ok());
+}
+
 #[test]
 fn overflow_profiles_agree_where_nothing_overflows() {
     let folder = Folder::new();

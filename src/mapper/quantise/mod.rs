@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Problem, all_well};
 use crate::network::{DiscreteNeuron, Network, PopulationId, Reset, Weights, discretise};
 use scale::{Demand, MEMBRANE_MOST};
 use serde::Serialize;
-use spikemesh_cores::ModelKind;
+use spikemesh_cores::{Discipline, ModelKind};
 
 /// A threshold no membrane exceeds: v is clipped to it.
 const NEVER: i32 = MEMBRANE_MOST;
@@ -192,6 +192,15 @@ fn native_limits(network: &Network, spec: &ChipSpec) -> Vec<Problem> {
         let place = format!("population `{}`", population.name);
         let hint = "choose a chip with that model (`spikemesh preset list`), or one whose cores run any";
         problems.extend(refused_model(spec, registers.model(), &place, hint));
+        let info = registers.model().info();
+        if spec.analog.noise.is_some() && info.discipline != Discipline::PerTick {
+            let what = format!("`{}` does not sum its inputs over a tick; noise cannot act on it", info.name);
+            problems.push(Problem::new(
+                &place,
+                what,
+                "leave `analog.noise_exponent` out, or choose another model",
+            ));
+        }
         let incoming: Vec<_> = network.projections().iter().filter(|p| p.target == id).collect();
         // Two models take effective weights, whose range is that of their exponents.
         let effective = matches!(registers.model(), ModelKind::CubaLif | ModelKind::Brian2Lif);
@@ -443,8 +452,14 @@ impl Quantised {
             let mantissa = i32::from(self.mantissa(projection, population, target, weight));
             return mantissa << (self.projections[projection].shift - built_in);
         }
+        let native = &network.projections()[projection].native;
         let factor = self.populations[population.0 as usize].factor.get(target).copied().unwrap_or(1.0);
-        if factor == 1.0 { weight as i32 } else { (f64::from(weight) * factor).round() as i32 }
+        // A reward is one for all neurons of a core, so it cannot follow the gain of one.
+        if factor == 1.0 || native.reward_for.is_some() {
+            return weight as i32;
+        }
+        let differing = (f64::from(weight) * factor).round() as i32;
+        native.rule.as_ref().map_or(differing, |rule| differing.clamp(rule.weight_least, rule.weight_most))
     }
 
     /// The mantissa of a real weight onto a target of the projection; its shift is the projection's.
