@@ -171,7 +171,7 @@ fn mismatch_and_noise_follow_their_seed() {
 /// Learned weights at their limits and rewards, which are of a core and not of a neuron, on a chip whose neurons differ.
 #[test]
 fn mismatch_keeps_learned_weights_in_their_limits_and_rewards_alone() {
-    let rows = |weights: &str| vec![weights; 6].join(", ");
+    let rows = |weights: &str| [weights; 6].join(", ");
     let text = format!(
         "format = \"spikemesh-network-1\"\nname = \"mismatch\"\n\
          [[population]]\nname = \"in\"\nsize = 8\ninput = true\n\
