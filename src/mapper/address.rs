@@ -98,7 +98,10 @@ fn check_neuron_axons(
                 problems.push(Problem::new(
                     format!("population `{}`, neuron {}", network.population(id).name, neuron.0 - first),
                     format!("limit `neuron_axons`: {limit}, needed: {value}, {} too many", value - u64::from(limit)),
-                    format!("use {value} copies of the neuron, each with one target axon, or a chip whose neurons reach more"),
+                    format!(
+                        "use {} copies of the neuron, each with at most {limit} of its targets, or a chip whose neurons reach more",
+                        value.div_ceil(limit.into())
+                    ),
                 ));
             }
         }

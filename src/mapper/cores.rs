@@ -216,8 +216,15 @@ fn dense(rows: &Rows, exponents: &BTreeMap<u32, i8>, targets: u32) -> Result<Den
         }
         for synapse in row {
             let place = synapse.target.0 as usize;
-            weights[place] = i16::try_from(synapse.weight)
-                .map_err(|_| (key, format!("the weight {} is beyond 16 bits", synapse.weight)))?;
+            weights[place] = i16::try_from(synapse.weight).map_err(|_| {
+                (
+                    key,
+                    format!(
+                        "the weight {} is beyond 16 bits, which is what a core with a `sum_exponent` holds",
+                        synapse.weight
+                    ),
+                )
+            })?;
             if !delays.is_empty() {
                 delays[place] = synapse.delay;
             }

@@ -233,7 +233,10 @@ impl NetworkBuilder {
             Discipline::AxonBits if native.rule.is_some() || native.exponent.is_some() || delayed => {
                 let what =
                     format!("`{}` takes axon bits: no rules, exponents or delays of synapses", info.name);
-                complain(what, "a delay is the sending neuron's there (`wait` of its population)");
+                complain(
+                    what,
+                    "leave them out; only RANC's own files (`spikemesh ranc`) give neurons delivery ticks",
+                );
             }
             Discipline::PerEvent if delayed || native.exponent.is_some() => {
                 complain(format!("`{}` acts on every event: no delays or sum exponents", info.name), "");

@@ -1,6 +1,6 @@
 //! The report: its page is whole and needs nothing from elsewhere; its tables add up to its totals.
 
-use crate::support::{Folder, expect};
+use crate::support::{Folder, expect, root};
 use serde_json::Value;
 
 const CONFIG: &str = "name = \"<odd> & \\\"name\\\"\"\n[network.random]\ninputs = 30\nneurons = 300\nfan_in = 20\ninput_fan_in = 10\n\
@@ -57,6 +57,21 @@ fn page_and_tables_hold_what_the_run_counted() {
             page.matches(&format!("</{tag}>")).count(),
             "{tag}"
         );
+    }
+}
+
+/// Every key of the object is a word of the document.
+#[test]
+fn the_document_names_every_key() {
+    let folder = Folder::new();
+    let config = folder.write("run.toml", CONFIG);
+    let (out, _) = expect(&["run", &config, "--json", "--limit", "1", "--out", &folder.path("out")], 0);
+    let object: Value = serde_json::from_str(&out).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/formats/report.md")).unwrap();
+    let named = |key: &str| page.contains(&format!("`{key}`"));
+    let inner = ["overflow", "learning"].map(|key| object[key].as_object().unwrap());
+    for key in object.as_object().unwrap().keys().chain(inner.into_iter().flat_map(|part| part.keys())) {
+        assert!(named(key), "docs/formats/report.md does not name `{key}`");
     }
 }
 
