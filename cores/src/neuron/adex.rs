@@ -1,5 +1,7 @@
 //! The adaptive exponential integrate-and-fire neuron (AdEx) in fixed point, rounding mode of choice.
 //!
+//! Continuous: tau_m dV/dt = e_l - V + delta_t e^((V - v_t) / delta_t) - W + R I, tau_w dW/dt = a (V - e_l) - W.
+//!
 //! Numbers have F fraction bits (register `fraction`, unit mV); factors `leak` = dt / tau_m, `decay_w` = dt / tau_w and the
 //! ratio `a` (subthreshold adaptation times membrane resistance) have 16. R rounds a product in the chosen mode:
 //!

@@ -1,6 +1,7 @@
 //! Lava's adaptive-threshold, refractory LIF (ATRLIF), fixed point.
 //!
-//! Each tick, theta0 being `theta_0 << 6`:
+//! Continuous: tau_i di/dt = -i + a, tau_v dv/dt = -v + i + bias, tau_theta dtheta/dt = theta0 - theta, tau_r dr/dt =
+//! -r; a spike at v - r >= theta raises r and theta. Each tick, theta0 being `theta_0 << 6`:
 //!
 //! ```text
 //! i     = lava_wrap(trunc0(i, delta_i + 1) + (a << 6))
@@ -9,7 +10,8 @@
 //! r     = trunc0(r, delta_r)
 //! spike where v - r >= theta: r += 2 theta (before its step), theta += theta_step << 6; v is not reset
 //! ```
-//! theta and r start at theta0 and 0 and are not clipped. Source: Lava 0.10.0, `proc/atrlif`, fixed point.
+//! theta and r start at theta0 and 0 and are not clipped. State is whole numbers; each decay loses less than one unit,
+//! toward zero (theta: toward theta0). Source: Lava 0.10.0, `proc/atrlif`, fixed point.
 
 use super::lava_lif::POTENTIAL_MOST;
 use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};

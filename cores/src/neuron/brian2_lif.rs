@@ -1,6 +1,7 @@
 //! brian2-loihi's LIF: Loihi 1's equation without any overflow, because it computes in floats that hold whole numbers.
 //!
-//! Each tick, decays being the effective ones (0 to 4096; the chip's register plus its offset):
+//! Continuous: tau_I dI/dt = -I + q, tau_v dv/dt = -v + I + bias. Each tick, decays being the effective ones (0 to
+//! 4096; the chip's register plus its offset):
 //!
 //! ```text
 //! I += what arrived
@@ -8,9 +9,9 @@
 //! I = trunc0(I, decay_I)                             the recorded I is this one
 //! spike where v > threshold (strict): v = 0
 //! ```
-//! `bias` is ours (brian2-loihi has none). Nothing wraps or clips; at 2^53, where floats stop holding every whole number,
-//! a value stays and is counted as a saturation. Source: brian2-loihi 0.5.2;
-//! equal on all recorded cases.
+//! State is whole numbers; each decay loses less than one unit, toward zero. `bias` is ours (brian2-loihi has none).
+//! Nothing wraps or clips; at 2^53, where floats stop holding every whole number, a value stays and is counted as a
+//! saturation. Source: brian2-loihi 0.5.2; equal on all recorded cases.
 
 use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::{clip, trunc0_wide};

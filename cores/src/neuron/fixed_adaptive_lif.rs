@@ -1,5 +1,7 @@
 //! The plain fixed-point LIF with an adaptive threshold (ALIF), rounding mode of choice.
 //!
+//! Continuous: that of fixed-lif, and tau_a da/dt = -a, the threshold being threshold + a. Each tick:
+//!
 //! ```text
 //! V as fixed-lif
 //! a = R(a keep_a / 2^16)

@@ -1,10 +1,13 @@
 //! Izhikevich's neuron in fixed point with the rounding mode and the number of fraction bits as registers.
 //!
+//! Continuous: dV/dt = 0.04 V^2 + 5 V + 140 - U + I, dU/dt = a (b V - U), in mV and ms.
+//!
 //! Numbers have F fraction bits (register `fraction`); R(x) rounds a product back to F bits in the chosen mode. One tick
 //! is one millisecond, the membrane taking `substeps` steps h = 1 / substeps in it, as the published script does with two:
 //!
 //! ```text
-//! substeps times:  V += h (R(R(0.04 V) V) + 5 V + 140 - U + input + bias)       R once more for h where substeps > 1
+//! up to substeps times, no more once V >= peak:
+//!                  V += h (R(R(0.04 V) V) + 5 V + 140 - U + input + bias)       R once more for h where substeps > 1
 //! U += R(a (R(b V) - U))                                                        with the new V
 //! spike where V >= peak: V = c, U += d
 //! ```

@@ -1,5 +1,7 @@
 //! A plain fixed-point LIF whose rounding mode is a register of the core.
 //!
+//! Continuous: tau dV/dt = rest - V + R I. Each tick:
+//!
 //! ```text
 //! V = rest + R((V - rest) keep / 2^16) + input + bias      held at reset in the refractory ticks after a spike
 //! V = clip(V, v_min, v_max)

@@ -1,6 +1,7 @@
 //! Lava's fixed-point current-based LIF, Intel's software model of Loihi 2's LIF.
 //!
-//! Each tick, `a` being the sum of what arrived (weights with their exponent applied, not yet shifted):
+//! Continuous: tau_u du/dt = -u + a, tau_v dv/dt = -v + u + bias. Each tick, `a` being the sum of what arrived (weights
+//! with their exponent applied, not yet shifted):
 //!
 //! ```text
 //! u = lava_wrap(trunc0(u, du + 1) + (a << 6))       wraps once and asymmetrically, see fixed.rs; a itself never wraps

@@ -9,9 +9,9 @@
 //! v_up   = ca_en and V >= thetamem and ca_theta1 <= ca < ca_theta3        after the event
 //! v_down = ca_en and V <  thetamem and ca_theta1 <= ca < ca_theta2
 //! ```
-//! v_up and v_down say what a plastic synapse does on its next event (SDSP). Events act in the order of delivery,
-//! ascending by axon, then comes the tick's time reference. Source: open RTL of ODIN 1781931, simulated; equal on all
-//! recorded cases.
+//! The neuron is discrete; its whole numbers are exact and nothing is rounded. v_up and v_down say what a plastic
+//! synapse does on its next event (SDSP). Events act in the order of delivery, ascending by axon, then comes the tick's
+//! time reference. Source: open RTL of ODIN 1781931, simulated; equal on all recorded cases.
 
 use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::registers::{Parameters, Register};

@@ -6,8 +6,9 @@
 //! else below: V = -reset_potential (0) or V - negative_threshold (1)
 //! below: V < negative_threshold (lower_test 0) or V <= negative_threshold (lower_test 1)
 //! ```
-//! `negative_threshold` is signed, unlike TrueNorth's. Potentials are whole numbers without a width, as in RANC's C++
-//! simulator. Source: RANC simulator 08ae4bd; equal on all recorded cases.
+//! The neuron is discrete; its whole numbers are exact and nothing is rounded. `negative_threshold` is signed, unlike
+//! TrueNorth's. Potentials are whole numbers without a width, as in RANC's C++ simulator. Source: RANC simulator
+//! 08ae4bd; equal on all recorded cases.
 
 use super::true_north::TYPES;
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};

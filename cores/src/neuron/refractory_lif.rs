@@ -6,9 +6,10 @@
 //! u as lava-lif, always
 //! v as lava-lif, but held at 0 in the refractory_period ticks after a spike
 //! ```
-//! A spike at t with period r makes t + r + 1 the first tick in which v integrates again; 0 adds no wait. (Loihi 1's
-//! register counts differently: its r holds v for r - 1 ticks.) Source: Lava 0.10.0, `PyLifRefractoryModelFloat` for
-//! the period (`refractory_period_end = time_step + refractory_period`, integrating where the end is before now).
+//! Rounding and its bound (less than one unit a decay, toward zero) are lava-lif's. With period r a spike at t makes
+//! t + r + 1 the first tick in which v integrates again; 0 adds no wait. (Loihi 1's register counts differently: its r
+//! holds v for r - 1 ticks.) Source: Lava 0.10.0, `PyLifRefractoryModelFloat` for the period
+//! (`refractory_period_end = time_step + refractory_period`, integrating where the end is before now).
 
 use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};

@@ -4,7 +4,8 @@
 //! step number s = tick + 1; where s mod reset_interval = reset_offset mod reset_interval: u = v = 0 before the update
 //! then as lava-lif
 //! ```
-//! Source: Lava 0.10.0, `PyLifResetModelBitAcc`.
+//! Arithmetic, rounding and its bound (less than one unit a decay, toward zero) are lava-lif's. Source: Lava 0.10.0,
+//! `PyLifResetModelBitAcc`.
 
 use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};

@@ -1,6 +1,6 @@
 //! Lava's resonate-and-fire neuron (RF), fixed point: a damped oscillator in the complex plane.
 //!
-//! Each tick, `re` and `im` being the input channels:
+//! Continuous: dz/dt = (-decay + i angle) z + input, z = real + i imag. Each tick, `re` and `im` being the input channels:
 //!
 //! ```text
 //! real' = clip(zero(real (cos_decay + 1) - imag (sin_decay + 1)) + (re << 6), +-(2^23 - 1))

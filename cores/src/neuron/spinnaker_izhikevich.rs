@@ -1,5 +1,7 @@
 //! sPyNNaker's Izhikevich neuron in s16.15: a midpoint step with every product floored.
 //!
+//! Continuous: dV/dt = 0.04 V^2 + 5 V + 140 - U + I, dU/dt = A (B V - U), in mV and ms.
+//!
 //! With m(x, y) = (x y) >> 15 (floor), all numbers s16.15, V and U on the right being the old ones:
 //!
 //! ```text

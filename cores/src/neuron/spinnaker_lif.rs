@@ -1,5 +1,7 @@
 //! sPyNNaker's LIF with exponential currents, in s16.15 (a number x is held as x 2^15 in 32 bits).
 //!
+//! Continuous: tau_m dV/dt = v_rest - V + R (exc - inh + i_offset), tau dexc/dt = -exc, likewise inh.
+//!
 //! Each tick, mul(x, y) = sat32((x y + 2^14) >> 15), inputs being the summed weights of the two channels:
 //!
 //! ```text

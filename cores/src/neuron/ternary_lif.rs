@@ -4,8 +4,9 @@
 //! u, v as lava-lif
 //! spike -1 where v < vth_lo << 6, +1 where v > vth_hi << 6 (both strict): v = 0 after either
 //! ```
-//! A spike's payload is its sign, so a synapse adds or subtracts its weight. If both thresholds are passed at once
-//! (vth_lo above vth_hi) the two cancel to no spike, as in Lava. Source: Lava 0.10.0, `PyTernLifModelFixed`.
+//! Arithmetic, rounding and its bound (less than one unit a decay, toward zero) are lava-lif's. A spike's payload is
+//! its sign, so a synapse adds or subtracts its weight. If both thresholds are passed at once (vth_lo above vth_hi) the
+//! two cancel to no spike, as in Lava. Source: Lava 0.10.0, `PyTernLifModelFixed`.
 
 use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator};
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};

@@ -5,8 +5,9 @@
 //! synaptic event:               V = clamp(V + w, -2048, 2047)       w has 4 bits, two's complement
 //! after either:                 V >= 0 and V >= thr (as unsigned 12 bits): spike, V = 0
 //! ```
-//! Events act in the order of delivery, ascending by axon, then comes the tick's time reference. A clamp that changes V
-//! is counted as a saturation. Source: open RTL of tinyODIN 1865653, simulated; equal on all recorded cases.
+//! The neuron is discrete; its whole numbers are exact and nothing is rounded. Events act in the order of delivery,
+//! ascending by axon, then comes the tick's time reference. A clamp that changes V is counted as a saturation. Source:
+//! open RTL of tinyODIN 1865653, simulated; equal on all recorded cases.
 
 use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::clip;

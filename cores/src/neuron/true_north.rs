@@ -14,8 +14,9 @@
 //! V < -(negative + eta):      V = -reset | V + negative + eta | V                     kappa = 0
 //! V < -negative:              V = -negative                                           kappa = 1
 //! ```
-//! With `leak_guard`, a leak under reversal that carries V past 0 leaves it at 0 (NeMo's guard against ringing). V is 20
-//! bits and a sign-keeping saturation at -2^19 and 2^19 - 1 is counted.
+//! The neuron is discrete; its whole numbers are exact and nothing is rounded. With `leak_guard`, a leak under reversal
+//! that carries V past 0 leaves it at 0 (NeMo's guard against ringing). V is 20 bits and a sign-keeping saturation at
+//! -2^19 and 2^19 - 1 is counted.
 //!
 //! **Random source.** The chip's generator and order of draws are not published; this is our documented choice: one
 //! Galois LFSR of 32 bits a core, x^32 + x^22 + x^2 + x + 1 (right shift, mask 0x8020_0003, maximal period), each draw
