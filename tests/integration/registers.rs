@@ -167,7 +167,6 @@ fn mismatch_and_noise_follow_their_seed() {
     assert!(with(&|spec| spec.analog.weight_percent = 0.0) != base);
 }
 
-#[cfg(feature = "nir")]
 /// Learned weights at their limits and rewards, which are of a core and not of a neuron, on a chip whose neurons differ.
 #[test]
 fn mismatch_keeps_learned_weights_in_their_limits_and_rewards_alone() {
@@ -211,6 +210,7 @@ fn noise_goes_to_models_that_sum_their_inputs() {
     assert!(map(&network(ModelKind::CubaLif, 3, 1), &spec, &capped(3)).is_ok());
 }
 
+#[cfg(feature = "nir")]
 #[test]
 fn overflow_profiles_agree_where_nothing_overflows() {
     let folder = Folder::new();
