@@ -180,18 +180,24 @@ impl CoreConfig {
             return Err(CoreError::Delay { model: info.name });
         }
         if info.exact_sums {
-            let noise = self.noise.filter(|noise| !noise.on_membrane).map_or(0, |noise| noise.largest());
-            let mut largest = self.synapses.store().largest_sum(targets).saturating_add(noise);
-            for rows in &self.plastic {
-                let each = i64::from(rows.rule.weight_least.abs().max(rows.rule.weight_most.abs()));
-                let shift = rows.rule.exponent.max(0) + rows.rule.shift as i8;
-                largest += (each * rows.axon_count() as i64) << shift;
-            }
+            let largest = self.largest_sum();
             if largest > i64::from(i32::MAX) {
                 return Err(CoreError::Sum { model: info.name, largest });
             }
         }
         Ok(())
+    }
+
+    /// The largest sum of absolute weights and noise that one event an axon can bring to a neuron.
+    fn largest_sum(&self) -> i64 {
+        let targets = self.parameters.neurons() * self.parameters.model().info().channels.len();
+        let noise = self.noise.filter(|noise| !noise.on_membrane).map_or(0, |noise| noise.largest());
+        let learned = self.plastic.iter().map(|rows| {
+            let each = i64::from(rows.rule.weight_least.abs().max(rows.rule.weight_most.abs()));
+            let shift = rows.rule.exponent.max(0) + rows.rule.shift as i8;
+            (each * rows.axon_count() as i64) << shift
+        });
+        self.synapses.store().largest_sum(targets) + noise + learned.sum::<i64>()
     }
 }
 
@@ -254,6 +260,8 @@ pub struct Core {
     discipline: Discipline,
     synapses: Arc<Synapses>,
     fixed_axons: u32,
+    /// Of them, from the first, those whose events only add their row: all, or none.
+    plain_axons: u32,
     plastic: Vec<Plastic>,
     rewards: Arc<[(u32, i32)]>,
     ring: AccumulatorRing,
@@ -290,11 +298,20 @@ impl Core {
             Synapses::Dense(rows) => ring.with_stages(rows.stages()),
             _ => ring,
         };
+        // Models with narrower accumulators count their wraps themselves, but see 32 bits of a sum only.
+        let narrow = info.discipline == Discipline::PerTick && !info.exact_sums;
+        let watched = narrow && config.largest_sum() > i64::from(i32::MAX);
+        let ring = if watched { ring.watched() } else { ring };
         let bits = if info.discipline == Discipline::AxonBits { config.axon_count() } else { 0 };
         Ok(Self {
             model: Model::new(&config.parameters),
             discipline: info.discipline,
             fixed_axons: store.axon_count() as u32,
+            plain_axons: if info.discipline == Discipline::PerTick && !watched {
+                store.axon_count() as u32
+            } else {
+                0
+            },
             synapses: Arc::clone(&config.synapses),
             plastic: plastic?,
             rewards: config.rewards.clone().into(),
@@ -354,7 +371,7 @@ impl Core {
     #[inline]
     pub fn deliver(&mut self, axon: AxonId, payload: i32, delay_slot: u32) {
         self.counters.axon_events += 1;
-        if self.discipline == Discipline::PerTick && axon.0 < self.fixed_axons {
+        if axon.0 < self.plain_axons {
             let read = deliver_fixed(&self.synapses, axon, payload, delay_slot, &mut self.ring);
             self.counters.synaptic_operations += read;
         } else {
@@ -362,7 +379,7 @@ impl Core {
         }
     }
 
-    /// Events of plastic axons, and of cores that do not sum over a tick.
+    /// Events of plastic axons, and of cores that do not sum over a tick or watch their sums.
     #[inline(never)]
     fn deliver_otherwise(&mut self, axon: AxonId, payload: i32, delay_slot: u32) {
         match self.discipline {
@@ -382,9 +399,21 @@ impl Core {
                     log.push(Overflow { index: axon.0, kind });
                 }
             }
+            Discipline::PerTick if axon.0 < self.fixed_axons => self.deliver_watched(axon, payload, delay_slot),
             Discipline::PerTick => self.deliver_learning(axon, payload, delay_slot),
             Discipline::PerEvent => self.deliver_event(axon, payload),
         }
+    }
+
+    /// An event whose row is also noted by the ring's watch.
+    fn deliver_watched(&mut self, axon: AxonId, payload: i32, delay_slot: u32) {
+        let read = deliver_fixed(&self.synapses, axon, payload, delay_slot, &mut self.ring);
+        self.counters.synaptic_operations += read;
+        let ring = &mut self.ring;
+        self.synapses.store().visit(axon, &mut |synapse| {
+            let later = delay_slot as usize + usize::from(synapse.delay);
+            ring.watch(later, synapse.target.0 as usize, i64::from(synapse.weight) * i64::from(payload));
+        });
     }
 
     /// The plastic projection of an axon beyond the fixed ones, and its place there; `Err` with the place among rewards.
@@ -474,8 +503,14 @@ impl Core {
             } else {
                 let sums = self.ring.slot_mut(0).iter_mut();
                 sums.zip(&self.noise_values).for_each(|(sum, noise)| *sum = sum.wrapping_add(*noise));
+                if self.ring.is_watched() {
+                    let ring = &mut self.ring;
+                    let noise = self.noise_values.iter().enumerate();
+                    noise.for_each(|(target, &noise)| ring.watch(0, target, noise.into()));
+                }
             }
         }
+        self.ring.show_wraps();
         spikes.append(&mut self.early);
         let mut step = Step {
             tick: self.tick,
@@ -597,5 +632,101 @@ fn deliver_fixed(
         Synapses::Dense(rows) => rows.deliver(axon, payload, delay_slot, ring),
         Synapses::Wide(rows) => rows.deliver(axon, payload, delay_slot, ring),
         Synapses::Shared(rows) => rows.deliver(axon, payload, delay_slot, ring),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registers::Column;
+    use crate::synapse::Synapse;
+    use crate::{Engine, Expression, ModelKind, Rule};
+    use proptest::prelude::*;
+
+    /// Loihi neurons that never fire and forget their current at once.
+    fn loihi(neurons: usize) -> Parameters {
+        let given = [("decay_u", 4095), ("threshold", i32::MAX.into())];
+        Parameters::new(ModelKind::CubaLif, neurons, given.map(|(n, v)| (n, Column::Uniform(v)))).unwrap()
+    }
+
+    fn synapse(target: u32, weight: i32, delay: u8) -> Synapse {
+        Synapse { target: NeuronId(target), weight, delay }
+    }
+
+    /// With a shift of 22 the first is -2^30, so that sums of 2^32 and its multiples are frequent.
+    fn mantissas() -> impl Strategy<Value = i32> {
+        prop_oneof![4 => Just(-256), 1 => Just(128), 1 => -256i32..=255]
+    }
+
+    #[test]
+    fn a_sum_of_two_to_the_32_is_zero_and_counted() {
+        let mut rows = SparseRows::builder(1);
+        for _ in 0..256 {
+            rows.push_effective_row(&[synapse(0, 1 << 24, 0)]).unwrap();
+        }
+        let mut core = Core::new(&CoreConfig::new(loihi(1), Arc::new(Synapses::Sparse(rows.build())))).unwrap();
+        core.list_overflows(true);
+        (0..256).for_each(|axon| core.deliver(AxonId(axon), 1, 0));
+        core.tick(&mut Vec::new());
+        assert_eq!((core.state()[0].at(0), core.counters().wraps), (0, 1));
+        assert_eq!(core.take_overflows(), [Overflow { index: 0, kind: OverflowKind::InputWrap }]);
+        core.tick(&mut Vec::new());
+        assert_eq!((core.counters().wraps, core.counters().synaptic_operations), (1, 256));
+    }
+
+    proptest! {
+        /// Whatever sums leave 22, 31 or 32 bits: the current is that of two's complement, and each wrap is counted once.
+        #[test]
+        fn no_wrap_of_an_accumulator_is_silent(
+            rows in prop::collection::vec(
+                prop::collection::vec((0u32..3, mantissas(), 0u8..2), 0..6), 1..40),
+            shift in prop_oneof![Just(22u32), 8u32..=22],
+            learned in prop::collection::vec((0u32..3, 0i32..=255, 0u8..4), 0..6),
+            noise in prop::option::weighted(0.3, (0u8..=23, -300i16..300)),
+            events in prop::collection::vec(prop::collection::vec(any::<bool>(), 41), 1..5),
+        ) {
+            let mut store = SparseRows::builder(3);
+            for row in &rows {
+                let row = row.iter().map(|&(target, mantissa, delay)| (NeuronId(target), mantissa as i16, delay));
+                store.push_row(shift as u8, row).unwrap();
+            }
+            let rule = Rule { exponent: 22, ..Rule::new(Engine::OnSpikes, Expression::parse("0*x0").unwrap()) };
+            let plastic = learned.iter().map(|&(target, weight, delay)| synapse(target, weight, delay)).collect();
+            let config = CoreConfig {
+                plastic: vec![Arc::new(PlasticRows::new(rule, vec![0, 1, 2], [(0, plastic)]))],
+                noise: noise.map(|(exponent, offset)| Noise { exponent, offset, on_membrane: false }),
+                ..CoreConfig::new(loihi(3), Arc::new(Synapses::Sparse(store.build())))
+            };
+            let mut core = Core::new(&config).unwrap();
+            let mut sums = vec![[0i64; 3]; events.len() + 4];
+            let mut wraps = 0;
+            for (tick, events) in events.iter().enumerate() {
+                for axon in (0..rows.len()).filter(|axon| events[*axon]) {
+                    core.deliver(AxonId(axon as u32), 1, 0);
+                    for &(target, mantissa, delay) in &rows[axon] {
+                        sums[tick + usize::from(delay)][target as usize] += i64::from(mantissa) << shift;
+                    }
+                }
+                if events[40] {
+                    core.deliver(AxonId(rows.len() as u32), 1, 0);
+                    for &(target, weight, delay) in &learned {
+                        sums[tick + usize::from(delay)][target as usize] += i64::from(weight) << 22;
+                    }
+                }
+                for (neuron, sum) in sums[tick].iter_mut().enumerate() {
+                    if let Some(noise) = config.noise {
+                        let draws = Draws { seed: 0, neurons: &config.neurons, when: tick as u64 };
+                        *sum += i64::from(noise.value(draws.bits(neuron, purpose::NOISE)));
+                    }
+                }
+                core.tick(&mut Vec::new());
+                for (neuron, &sum) in sums[tick].iter().enumerate() {
+                    let held = (sum + (1 << 21)).rem_euclid(1 << 22) - (1 << 21);
+                    wraps += u64::from(held != sum);
+                    prop_assert_eq!(core.state()[0].at(neuron), held, "sum {}", sum);
+                }
+                prop_assert_eq!(core.counters().wraps, wraps);
+            }
+        }
     }
 }

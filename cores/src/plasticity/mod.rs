@@ -341,9 +341,13 @@ impl Plastic {
         let read = range.len() as u64;
         for synapse in range {
             let weight = self.rows.effective(self.weights[synapse]).wrapping_mul(payload);
-            let slot = ring.slot_mut(delay_slot as usize + usize::from(self.rows.delays[synapse]));
-            let sum = &mut slot[self.rows.targets[synapse] as usize];
+            let later = delay_slot as usize + usize::from(self.rows.delays[synapse]);
+            let target = self.rows.targets[synapse] as usize;
+            let sum = &mut ring.slot_mut(later)[target];
             *sum = sum.wrapping_add(weight);
+            if ring.is_watched() {
+                ring.watch(later, target, weight.into());
+            }
         }
         read
     }

@@ -4,7 +4,8 @@
 const LINE: usize = 16;
 
 /// `slots x targets` sums of 32 bits. Sums wrap at 2^32, which is exact for accumulators of fewer bits that wrap
-/// themselves (2^22 divides 2^32); where a model needs exact sums, a core refuses synapses that could wrap.
+/// themselves (2^22 divides 2^32), but for whether they did: a ring that [watches](AccumulatorRing::watched) tells. Where
+/// a model needs exact sums, a core refuses synapses that could wrap.
 #[derive(Clone, Debug)]
 pub struct AccumulatorRing {
     targets: usize,
@@ -17,7 +18,12 @@ pub struct AccumulatorRing {
     /// Where each slot starts after the lead, twice around, so that a walk from any slot meets no end.
     starts: Vec<u32>,
     stages: Vec<Stage>,
+    /// The same sums in 64 bits, by distance from the first slot; empty where nobody watches.
+    wide: Vec<i64>,
 }
+
+/// A sum of this and more wraps in every accumulator of fewer than 31 bits.
+const BEYOND: i32 = 1 << 30;
 
 /// Sums of the synapses of one group before the group's exponent is applied: chips that shift after summing round once a
 /// sum and not once a synapse.
@@ -54,7 +60,40 @@ impl AccumulatorRing {
         // A clone may lie elsewhere: then it is slower, not different.
         let lead = sums.as_ptr().align_offset(LINE * size_of::<i32>()).min(LINE);
         let starts = (0..2 * slots).map(|slot| (slot % slots * targets) as u32).collect();
-        Self { targets, slots, current: 0, sums, lead, starts, stages: Vec::new() }
+        Self { targets, slots, current: 0, sums, lead, starts, stages: Vec::new(), wide: Vec::new() }
+    }
+
+    /// The same, watching for sums beyond 32 bits: whoever delivers also calls [`AccumulatorRing::watch`], and
+    /// [`AccumulatorRing::show_wraps`] before the sums are consumed.
+    pub fn watched(mut self) -> Self {
+        self.wide = vec![0; self.targets * self.slots];
+        self
+    }
+
+    /// Whether the ring watches.
+    pub fn is_watched(&self) -> bool {
+        !self.wide.is_empty()
+    }
+
+    /// Notes what was added to the sum of a target `later` ticks ahead.
+    pub fn watch(&mut self, later: usize, target: usize, amount: i64) {
+        let start = self.starts[self.current + later] as usize;
+        self.wide[start + target] += amount;
+    }
+
+    /// Puts in place of each current sum that left 32 bits one that is equal modulo 2^30 and at least 2^30, so that a
+    /// narrower accumulator comes to the same value and sees that it wrapped.
+    pub fn show_wraps(&mut self) {
+        if !self.is_watched() {
+            return;
+        }
+        let (start, place) = (self.starts[self.current] as usize, self.place(0));
+        for (sum, wide) in self.sums[place].iter_mut().zip(&self.wide[start..]) {
+            // Stages round once a sum and the watcher once a synapse; a wrap is off by 2^32 at the least.
+            if wide.abs_diff((*sum).into()) >= 1 << 31 {
+                *sum = *sum & (BEYOND - 1) | BEYOND;
+            }
+        }
     }
 
     /// The same with a stage for each group of synapses whose sums are shifted right.
@@ -128,6 +167,10 @@ impl AccumulatorRing {
     /// Clears the current slot and moves on by a tick.
     pub fn advance(&mut self) {
         self.slot_mut(0).fill(0);
+        if self.is_watched() {
+            let start = self.starts[self.current] as usize;
+            self.wide[start..start + self.targets].fill(0);
+        }
         self.current += 1;
         if self.current == self.slots {
             self.current = 0;
@@ -137,6 +180,7 @@ impl AccumulatorRing {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.sums.fill(0);
+        self.wide.fill(0);
         self.current = 0;
         for stage in &mut self.stages {
             stage.sums.fill(0);
