@@ -13,7 +13,7 @@
 //! theta and r start at theta0 and 0 and are not clipped. State is whole numbers; each decay loses less than one unit,
 //! toward zero (theta: toward theta0). Source: Lava 0.10.0, `proc/atrlif`, fixed point.
 
-use super::lava_lif::POTENTIAL_MOST;
+use super::lava_lif::{POTENTIAL_MOST, biases, shifted};
 use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::fixed::{clip, lava_wrap, trunc0_wide};
 use crate::registers::{Parameters, Register};
@@ -74,16 +74,14 @@ impl NeuronModel for AtrLif {
     };
 
     fn new(p: &Parameters) -> Self {
-        let (mantissas, exponents) = (p.each::<i64>("bias_mant"), p.each::<i64>("bias_exp"));
-        let shifted = |name| p.each::<i64>(name).iter().map(|t| t << 6).collect::<Vec<_>>();
-        let theta_0 = shifted("theta_0");
+        let theta_0 = shifted(p, "theta_0");
         Self {
             delta_i: p.each("delta_i"),
             delta_v: p.each("delta_v"),
             delta_theta: p.each("delta_theta"),
             delta_r: p.each("delta_r"),
-            theta_step: shifted("theta_step"),
-            bias: mantissas.iter().zip(exponents).map(|(m, e)| if e >= 0 { m << e } else { m >> -e }).collect(),
+            theta_step: shifted(p, "theta_step"),
+            bias: biases(p),
             i: vec![0; p.neurons()],
             v: vec![0; p.neurons()],
             theta: theta_0.clone(),

@@ -43,16 +43,24 @@ pub(super) struct Integrator {
     pub(super) v: Vec<i64>,
 }
 
+/// Thresholds and their steps, which the chip shifts by 6.
+pub(super) fn shifted(p: &Parameters, name: &str) -> Vec<i64> {
+    p.each::<i64>(name).iter().map(|value| value << 6).collect()
+}
+
+/// The biases; negative exponents floor.
+pub(super) fn biases(p: &Parameters) -> Vec<i64> {
+    let (mantissas, exponents) = (p.each::<i64>("bias_mant"), p.each::<i64>("bias_exp"));
+    mantissas.iter().zip(exponents).map(|(m, e)| if e >= 0 { m << e } else { m >> -e }).collect()
+}
+
 impl Integrator {
     pub(super) fn new(p: &Parameters) -> Self {
-        let exponents: Vec<i64> = p.each("bias_exp");
-        let mantissas: Vec<i64> = p.each("bias_mant");
-        let bias = mantissas.iter().zip(exponents).map(|(m, e)| if e >= 0 { m << e } else { m >> -e });
         let initial_u: Vec<i64> = p.each("initial_u");
         Self {
             du: p.each("du"),
             dv: p.each("dv"),
-            bias: bias.collect(),
+            bias: biases(p),
             u: initial_u.clone(),
             v: vec![0; p.neurons()],
             initial_u,
@@ -91,7 +99,7 @@ impl Integrator {
 /// The neurons of one core.
 #[derive(Clone, Debug)]
 pub(crate) struct LavaLif {
-    state: Integrator,
+    pub(super) state: Integrator,
     threshold: Vec<i64>,
 }
 
@@ -110,7 +118,7 @@ impl NeuronModel for LavaLif {
     };
 
     fn new(p: &Parameters) -> Self {
-        Self { state: Integrator::new(p), threshold: p.each::<i64>("vth").iter().map(|t| t << 6).collect() }
+        Self { state: Integrator::new(p), threshold: shifted(p, "vth") }
     }
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {

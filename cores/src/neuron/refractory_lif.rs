@@ -11,7 +11,7 @@
 //! holds v for r - 1 ticks.) Source: Lava 0.10.0, `PyLifRefractoryModelFloat` for the period
 //! (`refractory_period_end = time_step + refractory_period`, integrating where the end is before now).
 
-use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
+use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH, shifted};
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
@@ -53,7 +53,7 @@ impl NeuronModel for RefractoryLif {
     fn new(p: &Parameters) -> Self {
         Self {
             state: Integrator::new(p),
-            threshold: p.each::<i64>("vth").iter().map(|t| t << 6).collect(),
+            threshold: shifted(p, "vth"),
             period: p.each("refractory_period"),
             wait: vec![0; p.neurons()],
         }

@@ -7,15 +7,14 @@
 //! Arithmetic, rounding and its bound (less than one unit a decay, toward zero) are lava-lif's. Source: Lava 0.10.0,
 //! `PyLifResetModelBitAcc`.
 
-use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, VTH};
+use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, LavaLif, VTH};
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
 /// The neurons of one core.
 #[derive(Clone, Debug)]
 pub(crate) struct ResetLif {
-    state: Integrator,
-    threshold: Vec<i64>,
+    lif: LavaLif,
     interval: u64,
     offset: u64,
 }
@@ -51,38 +50,26 @@ impl NeuronModel for ResetLif {
 
     fn new(p: &Parameters) -> Self {
         let interval = p.core("reset_interval") as u64;
-        Self {
-            state: Integrator::new(p),
-            threshold: p.each::<i64>("vth").iter().map(|t| t << 6).collect(),
-            interval,
-            offset: p.core("reset_offset") as u64 % interval,
-        }
+        Self { lif: LavaLif::new(p), interval, offset: p.core("reset_offset") as u64 % interval }
     }
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {
         if (step.tick + 1) % self.interval == self.offset {
-            self.state.u.fill(0);
-            self.state.v.fill(0);
+            self.lif.state.u.fill(0);
+            self.lif.state.v.fill(0);
         }
-        let mut active = 0;
-        for (i, &input) in inputs.iter().enumerate() {
-            active += u32::from(self.state.integrate(i, input, false, step));
-            if self.state.v[i] > self.threshold[i] {
-                self.state.v[i] = 0;
-                step.spike(i, 1, active);
-            }
-        }
+        self.lif.step(inputs, step);
     }
 
     fn reset(&mut self) {
-        self.state.reset();
+        self.lif.reset();
     }
 
     fn state(&self) -> Vec<Values<'_>> {
-        self.state.state()
+        self.lif.state()
     }
 
     fn membrane(&self, neuron: usize) -> i64 {
-        self.state.v[neuron]
+        self.lif.membrane(neuron)
     }
 }

@@ -8,7 +8,7 @@
 //! its sign, so a synapse adds or subtracts its weight. If both thresholds are passed at once (vth_lo above vth_hi) the
 //! two cancel to no spike, as in Lava. Source: Lava 0.10.0, `PyTernLifModelFixed`.
 
-use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator};
+use super::lava_lif::{BIAS_EXP, BIAS_MANT, DU, DV, INITIAL_U, Integrator, shifted};
 use super::{Discipline, Example, ModelInfo, NeuronModel, Step, Values};
 use crate::registers::{Parameters, Register};
 
@@ -47,8 +47,7 @@ impl NeuronModel for TernaryLif {
     };
 
     fn new(p: &Parameters) -> Self {
-        let shifted = |name| p.each::<i64>(name).iter().map(|t| t << 6).collect();
-        Self { state: Integrator::new(p), low: shifted("vth_lo"), high: shifted("vth_hi") }
+        Self { state: Integrator::new(p), low: shifted(p, "vth_lo"), high: shifted(p, "vth_hi") }
     }
 
     fn step(&mut self, inputs: &[i32], step: &mut Step<'_>) {

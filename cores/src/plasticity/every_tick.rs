@@ -13,9 +13,9 @@
 //! A fractional impulse rounds up where a draw of 7 bits is below it. A spike arrives when it reaches the core: x0 and the
 //! weight it adds are of that tick, and the delay of a synapse comes after. In brian2-loihi the delay comes first.
 
-use super::expression::{Product, Variable};
+use super::expression::{Product, Synaptic};
 use super::streams::{Stream, Streams};
-use super::trace::{TraceSettings, decay, rise};
+use super::trace::{Traces, decay, rise};
 use super::{Phase, PlasticRows};
 use crate::NeuronId;
 
@@ -25,38 +25,30 @@ const FRACTION: i32 = 32;
 /// State of the engine.
 #[derive(Clone, Debug)]
 pub(super) struct EveryTick {
-    settings: [TraceSettings; 5],
-    /// x1, x2 by axon; y1, y2, y3 by neuron.
-    traces: [Vec<i32>; 5],
+    traces: Traces<i32>,
     fired: Vec<bool>,
     arrived: Vec<bool>,
-    tags: Vec<i64>,
 }
 
 impl EveryTick {
     pub(super) fn new(rows: &PlasticRows, neurons: usize) -> Self {
-        let axons = rows.axon_count();
         Self {
-            settings: rows.rule.traces,
-            traces: [axons, axons, neurons, neurons, neurons].map(|n| vec![0; n]),
+            traces: Traces::new(rows, neurons),
             fired: vec![false; neurons],
-            arrived: vec![false; axons],
-            tags: vec![0; rows.targets.len()],
+            arrived: vec![false; rows.axon_count()],
         }
     }
 
     pub(super) fn trace(&self, trace: usize) -> Vec<i64> {
-        self.traces[trace].iter().map(|&v| v.into()).collect()
+        self.traces.values[trace].iter().map(|&v| v.into()).collect()
     }
 
     pub(super) fn state_words(&self, out: &mut Vec<i64>) {
-        self.traces.iter().for_each(|trace| out.extend(trace.iter().map(|&v| i64::from(v))));
-        out.extend_from_slice(&self.tags);
+        self.traces.state_words(out);
     }
 
     pub(super) fn reset(&mut self) {
-        self.traces.iter_mut().for_each(|trace| trace.fill(0));
-        self.tags.fill(0);
+        self.traces.reset();
     }
 
     pub(super) fn learn(
@@ -74,7 +66,7 @@ impl EveryTick {
         self.fired.fill(false);
         pre.iter().for_each(|&axon| self.arrived[axon as usize] = true);
         post.iter().for_each(|neuron| self.fired[neuron.0 as usize] = true);
-        for (t, (values, settings)) in self.traces.iter_mut().zip(&self.settings).enumerate() {
+        for (t, (values, settings)) in self.traces.values.iter_mut().zip(&self.traces.settings).enumerate() {
             if !settings.moves() {
                 continue;
             }
@@ -94,9 +86,9 @@ impl EveryTick {
             for synapse in rows.range(axon) {
                 let target = rows.targets[synapse] as usize;
                 let before = i64::from(weights[synapse]);
-                let mut reader = |product: &Product| {
-                    self.product(product, axon, target, (before, self.tags[synapse]), phase.reward, tick, flags)
-                };
+                let tag = self.traces.tag(synapse);
+                let synaptic = Synaptic { weight: before, tag, reward: phase.reward, target, flags };
+                let mut reader = |product: &Product| self.product(product, axon, &synaptic, tick);
                 let dw: i128 = rows.rule.dw.products.iter().map(&mut reader).sum();
                 let tag_change: Option<i128> =
                     rows.rule.dt.as_ref().map(|dt| dt.products.iter().map(&mut reader).sum());
@@ -110,24 +102,15 @@ impl EveryTick {
                     change = (whole + i64::from(up)) * precision;
                 }
                 if let Some(tag_change) = tag_change {
-                    self.tags[synapse] = (self.tags[synapse] + round_up(tag_change)).clamp(-256, 255);
+                    self.traces.tags[synapse] = (tag + round_up(tag_change)).clamp(-256, 255);
                 }
                 phase.settle(weights, synapse, before + change, false);
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a rule can read")]
-    fn product(
-        &self,
-        product: &Product,
-        axon: usize,
-        target: usize,
-        (weight, tag): (i64, i64),
-        reward: i64,
-        tick: u64,
-        flags: &dyn Fn(usize) -> (bool, bool),
-    ) -> i128 {
+    fn product(&self, product: &Product, axon: usize, synaptic: &Synaptic<'_>, tick: u64) -> i128 {
+        let target = synaptic.target;
         let unmet = product.on_pre && !self.arrived[axon]
             || product.on_post && !self.fired[target]
             || product.every.is_some_and(|k| !tick.is_multiple_of(1 << k));
@@ -136,19 +119,7 @@ impl EveryTick {
         }
         let mut p = i128::from(product.mantissa);
         for factor in &product.factors {
-            let value = match factor.variable {
-                Variable::X1 => self.traces[0][axon].into(),
-                Variable::X2 => self.traces[1][axon].into(),
-                Variable::Y1 => self.traces[2][target].into(),
-                Variable::Y2 => self.traces[3][target].into(),
-                Variable::Y3 => self.traces[4][target].into(),
-                Variable::Weight => weight,
-                Variable::Tag => tag,
-                Variable::Reward => reward,
-                Variable::Up => flags(target).0.into(),
-                Variable::Down => flags(target).1.into(),
-            };
-            p *= i128::from(if factor.negative { factor.constant - value } else { value + factor.constant });
+            p *= factor.of(synaptic.read(factor.variable, |t| self.traces.at(t, axon, target)), 0);
         }
         let shift = product.exponent + FRACTION;
         if shift < 0 { p >> -shift } else { p << shift }

@@ -46,6 +46,39 @@ impl Variable {
     }
 }
 
+/// What a rule reads at one synapse beside its traces.
+#[derive(Clone, Copy)]
+pub(super) struct Synaptic<'a> {
+    /// The weight before the update.
+    pub(super) weight: i64,
+    /// The tag, in the engine's fraction bits.
+    pub(super) tag: i64,
+    /// The reward of the step.
+    pub(super) reward: i64,
+    /// The target neuron, and what tells a neuron's (up, down).
+    pub(super) target: usize,
+    pub(super) flags: &'a dyn Fn(usize) -> (bool, bool),
+}
+
+impl Synaptic<'_> {
+    /// The value of a variable; `trace` reads trace 0..5 (x1, x2, y1, y2, y3).
+    #[inline]
+    pub(super) fn read(&self, variable: Variable, trace: impl FnOnce(usize) -> i64) -> i64 {
+        match variable {
+            Variable::X1 => trace(0),
+            Variable::X2 => trace(1),
+            Variable::Y1 => trace(2),
+            Variable::Y2 => trace(3),
+            Variable::Y3 => trace(4),
+            Variable::Weight => self.weight,
+            Variable::Tag => self.tag,
+            Variable::Reward => self.reward,
+            Variable::Up => (self.flags)(self.target).0.into(),
+            Variable::Down => (self.flags)(self.target).1.into(),
+        }
+    }
+}
+
 const NAMES: [(&str, Variable); 10] = [
     ("x1", Variable::X1),
     ("x2", Variable::X2),
@@ -68,6 +101,15 @@ pub struct Factor {
     pub negative: bool,
     /// What is added.
     pub constant: i64,
+}
+
+impl Factor {
+    /// The factor where its variable has this value; `fraction` are the value's fraction bits.
+    #[inline]
+    pub(super) fn of(&self, value: i64, fraction: i32) -> i128 {
+        let constant = self.constant << fraction;
+        i128::from(if self.negative { constant - value } else { value + constant })
+    }
 }
 
 /// A product mantissa * 2^exponent * factors, evaluated where its dependencies hold.

@@ -19,7 +19,7 @@
 //! early impulses use 0 before and the stream after the synapse. Source: Lava 0.10.0 `LearningDense`, tag
 //! `bit_approximate_loihi`; equal on all recorded cases. Lava itself calls this approximate to the chip.
 
-use super::expression::{Product, Variable};
+use super::expression::{Product, Synaptic, Variable};
 use super::streams::{Stream, Streams};
 use super::trace::{TraceSettings, decay, moving, rise};
 use super::{Phase, PlasticRows};
@@ -170,12 +170,13 @@ impl Loihi {
                 let target = rows.targets[synapse] as usize;
                 let before = i64::from(weights[synapse]);
                 let tag = i64::from(self.tags[synapse]);
+                // The engine refuses rules that read flags.
+                let flags = &|_| (false, false);
+                let synaptic = Synaptic { weight: before, tag, reward: phase.reward, target, flags };
                 let sum = |products: &[Product], start: i64| {
                     let (mut acc, mut saturated) = (start << FRACTION, false);
                     for product in products {
-                        let Some(p) =
-                            self.product(product, axon, target, before, tag, phase.reward, number, rows)
-                        else {
+                        let Some(p) = self.product(product, axon, &synaptic, number, rows.rule.epoch) else {
                             continue;
                         };
                         let held = p.clamp(LEAST.into(), MOST.into()) as i64;
@@ -194,18 +195,15 @@ impl Loihi {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a rule can read")]
     fn product(
         &self,
         product: &Product,
         axon: usize,
-        target: usize,
-        weight: i64,
-        tag: i64,
-        reward: i64,
+        synaptic: &Synaptic<'_>,
         epoch_number: u64,
-        rows: &PlasticRows,
+        epoch: u32,
     ) -> Option<i128> {
+        let target = synaptic.target;
         let (tx, ty) = (self.x.last[axon], self.y.last[target]);
         let unmet = product.on_pre && tx == 0
             || product.on_post && ty == 0
@@ -218,23 +216,18 @@ impl Loihi {
         } else if product.on_post {
             ty
         } else {
-            rows.rule.epoch
+            epoch
         };
         let (mut p, mut width) = (i128::from(product.mantissa), 4);
         for factor in &product.factors {
-            let (value, bits) = match factor.variable {
-                Variable::X1 => (self.x.at(0, when, axon), 7),
-                Variable::X2 => (self.x.at(1, when, axon), 7),
-                Variable::Y1 => (self.y.at(0, when, target), 7),
-                Variable::Y2 => (self.y.at(1, when, target), 7),
-                Variable::Y3 => (self.y.at(2, when, target), 7),
-                Variable::Weight => (weight, 9),
-                Variable::Tag => (tag, 9),
-                Variable::Reward => (reward, 8),
-                Variable::Up | Variable::Down => (0, 1),
+            let history = |t| if t < 2 { self.x.at(t, when, axon) } else { self.y.at(t - 2, when, target) };
+            let bits = match factor.variable {
+                Variable::Weight | Variable::Tag => 9,
+                Variable::Reward => 8,
+                _ => 7,
             };
             width += if factor.constant == 0 { bits } else { 8 };
-            p *= i128::from(if factor.negative { factor.constant - value } else { value + factor.constant });
+            p *= factor.of(synaptic.read(factor.variable, history), 0);
         }
         p >>= (width - 15).max(0);
         let shift = product.exponent + FRACTION as i32;

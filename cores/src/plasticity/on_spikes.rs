@@ -19,9 +19,9 @@
 //! rules by traces), Pfister & Gerstner 2006 (triplets), Izhikevich 2007 and Florian 2007 (tag and reward), Kheradpisheh
 //! et al. 2018 (order only), Brader et al. 2007 (SDSP).
 
-use super::expression::{Expression, Product, Variable};
+use super::expression::{Expression, Product, Synaptic, Variable};
 use super::streams::Streams;
-use super::trace::{TraceSettings, moving};
+use super::trace::{Traces, moving};
 use super::{Phase, PlasticRows};
 use crate::NeuronId;
 
@@ -41,11 +41,8 @@ enum Cause {
 /// State of the engine.
 #[derive(Clone, Debug)]
 pub(super) struct OnSpikes {
-    settings: [TraceSettings; 5],
-    /// x1, x2 by axon; y1, y2, y3 by neuron; 16 fraction bits.
-    traces: [Vec<i64>; 5],
-    /// By synapse, 16 fraction bits; empty without a rule for it.
-    tags: Vec<i64>,
+    /// Traces and tags with 16 fraction bits.
+    traces: Traces<i64>,
     /// Where each neuron's incoming synapses start.
     incoming_offsets: Vec<u32>,
     /// (axon, synapse) by neuron.
@@ -64,40 +61,31 @@ fn cause(product: &Product) -> Cause {
 
 impl OnSpikes {
     pub(super) fn new(rows: &PlasticRows, neurons: usize) -> Self {
-        let axons = rows.axon_count();
         let mut incoming_offsets = vec![0u32; neurons + 1];
         rows.targets.iter().for_each(|&target| incoming_offsets[target as usize + 1] += 1);
         (0..neurons).for_each(|i| incoming_offsets[i + 1] += incoming_offsets[i]);
         let mut next = incoming_offsets.clone();
         let mut incoming = vec![(0, 0); rows.targets.len()];
-        for axon in 0..axons {
+        for axon in 0..rows.axon_count() {
             for synapse in rows.range(axon) {
                 let place = &mut next[rows.targets[synapse] as usize];
                 incoming[*place as usize] = (axon as u32, synapse as u32);
                 *place += 1;
             }
         }
-        Self {
-            settings: rows.rule.traces,
-            traces: [axons, axons, neurons, neurons, neurons].map(|n| vec![0; n]),
-            tags: if rows.rule.dt.is_some() { vec![0; rows.targets.len()] } else { Vec::new() },
-            incoming_offsets,
-            incoming,
-        }
+        Self { traces: Traces::new(rows, neurons), incoming_offsets, incoming }
     }
 
     pub(super) fn trace(&self, trace: usize) -> Vec<i64> {
-        self.traces[trace].iter().map(|&v| v >> TRACE_FRACTION).collect()
+        self.traces.values[trace].iter().map(|&v| v >> TRACE_FRACTION).collect()
     }
 
     pub(super) fn state_words(&self, out: &mut Vec<i64>) {
-        self.traces.iter().for_each(|trace| out.extend_from_slice(trace));
-        out.extend_from_slice(&self.tags);
+        self.traces.state_words(out);
     }
 
     pub(super) fn reset(&mut self) {
-        self.traces.iter_mut().for_each(|trace| trace.fill(0));
-        self.tags.fill(0);
+        self.traces.reset();
     }
 
     pub(super) fn learn(
@@ -166,19 +154,20 @@ impl OnSpikes {
 
     /// A spike at the traces; how many of them there are.
     fn rise(&mut self, traces: std::ops::Range<usize>, i: usize) -> u64 {
-        let updates = moving(&self.settings[traces.clone()]);
+        let updates = moving(&self.traces.settings[traces.clone()]);
         for t in traces {
-            let s = self.settings[t];
+            let s = self.traces.settings[t];
             let impulse = (i64::from(s.impulse) << TRACE_FRACTION)
                 + (i64::from(s.impulse_fraction) << (TRACE_FRACTION - 8));
-            let base = if s.nearest { 0 } else { self.traces[t][i] };
-            self.traces[t][i] = (base + impulse).min(i64::from(s.most) << TRACE_FRACTION);
+            let value = &mut self.traces.values[t][i];
+            let base = if s.nearest { 0 } else { *value };
+            *value = (base + impulse).min(i64::from(s.most) << TRACE_FRACTION);
         }
         updates
     }
 
     fn keep(&mut self, phase: &mut Phase<'_>, rows: &PlasticRows) {
-        for (values, settings) in self.traces.iter_mut().zip(&self.settings) {
+        for (values, settings) in self.traces.values.iter_mut().zip(&self.traces.settings) {
             if settings.keep < 1 << 32 && settings.moves() {
                 for value in values.iter_mut().filter(|v| **v != 0) {
                     *value = ((i128::from(*value) * i128::from(settings.keep)) >> 32) as i64;
@@ -187,7 +176,7 @@ impl OnSpikes {
             }
         }
         if rows.rule.tag_keep < 1 << 32 {
-            for tag in self.tags.iter_mut().filter(|t| **t != 0) {
+            for tag in self.traces.tags.iter_mut().filter(|t| **t != 0) {
                 // Toward zero, so that a negative tag fades as a positive one does.
                 *tag = ((i128::from(*tag) * i128::from(rows.rule.tag_keep)) / (1 << 32)) as i64;
                 phase.counters.trace_updates += 1;
@@ -207,7 +196,8 @@ impl OnSpikes {
         let rows = phase.rows;
         let (step, reward) = (phase.step, phase.reward);
         let weight = i64::from(weights[synapse]);
-        let tag = self.tags.get(synapse).copied().unwrap_or(0);
+        let tag = self.traces.tag(synapse);
+        let synaptic = Synaptic { weight, tag, reward, target: neuron, flags };
         let sum = |expression: &Expression| {
             let mut evaluated = false;
             let due = |p: &&Product| cause(p) == why && p.every.is_none_or(|k| step.is_multiple_of(1 << k));
@@ -215,22 +205,11 @@ impl OnSpikes {
                 evaluated = true;
                 let (mut p, mut shift) = (i128::from(product.mantissa), product.exponent + FRACTION);
                 for factor in &product.factors {
-                    let value = match factor.variable {
-                        Variable::X1 => self.traces[0][axon],
-                        Variable::X2 => self.traces[1][axon],
-                        Variable::Y1 => self.traces[2][neuron],
-                        Variable::Y2 => self.traces[3][neuron],
-                        Variable::Y3 => self.traces[4][neuron],
-                        Variable::Weight => weight,
-                        Variable::Tag => tag,
-                        Variable::Reward => reward,
-                        Variable::Up => flags(neuron).0.into(),
-                        Variable::Down => flags(neuron).1.into(),
-                    };
+                    let value = synaptic.read(factor.variable, |t| self.traces.at(t, axon, neuron));
                     let wide = factor.variable.is_trace() || factor.variable == Variable::Tag;
-                    let constant = factor.constant << if wide { TRACE_FRACTION } else { 0 };
-                    shift -= if wide { TRACE_FRACTION } else { 0 };
-                    p *= i128::from(if factor.negative { constant - value } else { value + constant });
+                    let fraction = if wide { TRACE_FRACTION } else { 0 };
+                    shift -= fraction;
+                    p *= factor.of(value, fraction);
                 }
                 if shift < 0 { p >> -shift } else { p << shift }
             });
@@ -241,7 +220,7 @@ impl OnSpikes {
         if let Some(dt) = dt {
             let most = 1i128 << (16 + TRACE_FRACTION);
             let changed = i128::from(tag) + (dt >> (FRACTION - TRACE_FRACTION));
-            self.tags[synapse] = changed.clamp(-most, most) as i64;
+            self.traces.tags[synapse] = changed.clamp(-most, most) as i64;
             phase.counters.trace_updates += 1;
         }
         if let Some(dw) = dw {

@@ -1,5 +1,6 @@
 //! Learning traces: what a spike adds, and what a tick keeps.
 
+use super::PlasticRows;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one trace.
@@ -34,6 +35,48 @@ impl TraceSettings {
 /// How many of the traces can move: those that a chip would hold and update.
 pub(crate) fn moving(settings: &[TraceSettings]) -> u64 {
     settings.iter().filter(|s| s.moves()).count() as u64
+}
+
+/// Traces x1, x2 by axon and y1, y2, y3 by neuron, and tags by synapse, for the engines that move them every tick.
+#[derive(Clone, Debug)]
+pub(super) struct Traces<T> {
+    pub(super) settings: [TraceSettings; 5],
+    pub(super) values: [Vec<T>; 5],
+    /// Empty without a rule for them.
+    pub(super) tags: Vec<i64>,
+}
+
+impl<T: Copy + Default + Into<i64>> Traces<T> {
+    pub(super) fn new(rows: &PlasticRows, neurons: usize) -> Self {
+        let axons = rows.axon_count();
+        Self {
+            settings: rows.rule.traces,
+            values: [axons, axons, neurons, neurons, neurons].map(|n| vec![T::default(); n]),
+            tags: vec![0; if rows.rule.dt.is_some() { rows.targets.len() } else { 0 }],
+        }
+    }
+
+    /// Trace 0..5 as a synapse between the two sees it.
+    #[inline]
+    pub(super) fn at(&self, trace: usize, axon: usize, neuron: usize) -> i64 {
+        self.values[trace][if trace < 2 { axon } else { neuron }].into()
+    }
+
+    /// A synapse's tag, 0 without a rule for it.
+    #[inline]
+    pub(super) fn tag(&self, synapse: usize) -> i64 {
+        self.tags.get(synapse).copied().unwrap_or(0)
+    }
+
+    pub(super) fn state_words(&self, out: &mut Vec<i64>) {
+        self.values.iter().for_each(|trace| out.extend(trace.iter().map(|&v| v.into())));
+        out.extend_from_slice(&self.tags);
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.values.iter_mut().for_each(|trace| trace.fill(T::default()));
+        self.tags.fill(0);
+    }
 }
 
 /// 2^-53 units of a uniform draw in [0, 1).

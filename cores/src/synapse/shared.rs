@@ -8,7 +8,7 @@
 //! The rows of a convolution's sources are translations of each other but for the borders, so a kernel takes the memory
 //! of a few rows however large the map is.
 
-use super::sparse::{SHIFT_MOST, TARGET_LIMIT, exact_shift, pack, unpack};
+use super::sparse::{SHIFT_MOST, TARGET_LIMIT, mantissas, pack, unpack};
 use super::{AccumulatorRing, DELAY_MOST, Synapse, SynapseError, SynapseStore};
 use crate::{AxonId, NeuronId};
 use serde::{Deserialize, Serialize};
@@ -185,8 +185,8 @@ impl SharedRowsBuilder {
     /// # Errors
     /// [`SynapseError::NoShift`] if there is none, else as [`SharedRowsBuilder::push_row`].
     pub fn push_effective_row(&mut self, synapses: &[Synapse]) -> Result<AxonId, SynapseError> {
-        let shift = exact_shift(synapses)?;
-        self.push_row(shift, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
+        let (shift, mantissas) = mantissas(synapses)?;
+        self.push_row(shift, mantissas)
     }
 
     /// The finished store.

@@ -187,17 +187,19 @@ pub(super) fn pack(target: u32, mantissa: i16, delay: u8) -> Result<u32, Synapse
     Ok(((mantissa as u32) << MANTISSA_PLACE) | (u32::from(delay) << TARGET_BITS) | target)
 }
 
-/// The shift that represents all weights of a row exactly.
+/// The shift that represents all weights of a row exactly, and the row's (target, mantissa, delay) under it.
 ///
 /// # Errors
 /// There is none.
-pub(super) fn exact_shift(synapses: &[Synapse]) -> Result<u8, SynapseError> {
+pub(super) fn mantissas(
+    synapses: &[Synapse],
+) -> Result<(u8, impl Iterator<Item = (NeuronId, i16, u8)>), SynapseError> {
     let common = synapses.iter().fold(0, |bits, s| bits | s.weight);
     let shift = if common == 0 { 0 } else { common.trailing_zeros().min(u32::from(SHIFT_MOST)) };
     if synapses.iter().any(|s| !(-256..=255).contains(&(s.weight >> shift))) {
         return Err(SynapseError::NoShift);
     }
-    Ok(shift as u8)
+    Ok((shift as u8, synapses.iter().map(move |s| (s.target, (s.weight >> shift) as i16, s.delay))))
 }
 
 fn mantissa(word: u32) -> i32 {
@@ -279,8 +281,8 @@ impl SparseRowsBuilder {
     /// # Errors
     /// [`SynapseError::NoShift`] if there is none, else as [`SparseRowsBuilder::push_row`].
     pub fn push_effective_row(&mut self, synapses: &[Synapse]) -> Result<AxonId, SynapseError> {
-        let shift = exact_shift(synapses)?;
-        self.push_row(shift, synapses.iter().map(|s| (s.target, (s.weight >> shift) as i16, s.delay)))
+        let (shift, mantissas) = mantissas(synapses)?;
+        self.push_row(shift, mantissas)
     }
 
     /// The finished store.
