@@ -136,12 +136,18 @@ fn read_network(table: &Table<'_>, folder: &Path) -> Option<NetworkSource> {
 }
 
 fn read_record(table: &Table<'_>) -> RecordRequest {
-    if !table.has("variables") {
-        table.problem("variables", "the key `variables` is missing", "as in [\"v\", \"spikes\"]");
+    let variables = table.texts("variables");
+    let wrong = match &variables {
+        None if !table.has("variables") => Some("the key `variables` is missing"),
+        Some(names) if names.is_empty() => Some("`variables` names nothing to record"),
+        _ => None,
+    };
+    if let Some(what) = wrong {
+        table.problem("variables", what, "as in [\"v\", \"spikes\"]");
     }
     RecordRequest {
         population: table.required_text("population", "the name of a population"),
-        variables: table.texts("variables").unwrap_or_default(),
+        variables: variables.unwrap_or_default(),
         neurons: table
             .whole_list("neurons", 0, u32::MAX.into())
             .unwrap_or_default()

@@ -1,5 +1,6 @@
 //! `spikemesh models`: every neuron model with its registers, and a page for each with a plot of its response.
 
+use super::output::refuse_existing;
 use super::print;
 use crate::error::{Error, ErrorKind, nearest};
 use crate::report::{Line, line_plot};
@@ -19,12 +20,20 @@ pub(super) struct Arguments {
     /// Write the response of the model's example as SVG
     #[arg(long, value_name = "FILE", requires = "name")]
     plot: Option<PathBuf>,
+    /// Write over a --plot file or into a --pages folder that is there already
+    #[arg(long)]
+    force: bool,
     /// Write a page and a plot for every model into a folder, and an index
     #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "json"])]
     pages: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
+    let named = [
+        ("the file for the plot", arguments.plot.as_deref()),
+        ("the folder for the pages", arguments.pages.as_deref()),
+    ];
+    refuse_existing(&named, arguments.force)?;
     if let Some(folder) = &arguments.pages {
         std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "make", &e))?;
         for (name, text) in pages() {
@@ -147,7 +156,7 @@ fn plot(kind: ModelKind) -> String {
 /// Every page and plot, by file name.
 fn pages() -> Vec<(String, String)> {
     let mut index = String::from(
-        "# Neuron models\n\nWritten by `spikemesh models --pages docs/models`; a test holds pages and plots to what the \
+        "# Neuron models\n\nWritten by `spikemesh models --pages docs/models --force`; a test holds pages and plots to what the \
          program writes.\n\n| model | what it is | source |\n|---|---|---|\n",
     );
     let mut pages = Vec::new();

@@ -5,6 +5,31 @@ use crate::error::{Error, ErrorKind, Problem};
 use crate::report::{Report, cores_csv, json, learned_csv, links_csv, page, summary};
 use std::path::{Path, PathBuf};
 
+/// Arguments of the verbs that run something.
+#[derive(Debug, clap::Args)]
+pub(super) struct OutputArguments {
+    /// Threads; results do not depend on it [default: all processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Folder for the report and all other results [default: runs/<name>-<n>]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Write into an --out folder, or over a file named, that is there already
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl OutputArguments {
+    /// Number of threads.
+    pub(super) fn threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(processors, usize::from)
+    }
+}
+
 /// A folder for the report that nobody else writes to.
 pub(super) struct OutputFolder {
     pub(super) path: PathBuf,
@@ -13,9 +38,9 @@ pub(super) struct OutputFolder {
 
 impl OutputFolder {
     /// Makes what the user names, or the first free `runs/<name>-<n>`.
-    pub(super) fn make(out: Option<&Path>, force: bool, name: &str) -> Result<Self, Error> {
-        if let Some(out) = out {
-            refuse_existing(&[("the folder for the report", Some(out))], force)?;
+    pub(super) fn make(arguments: &OutputArguments, name: &str) -> Result<Self, Error> {
+        if let Some(out) = &arguments.out {
+            refuse_existing(&[("the folder for the report", Some(out))], arguments.force)?;
             let is_new = !out.exists();
             std::fs::create_dir_all(out).map_err(|e| Error::file(out, "make", &e))?;
             return Ok(Self { path: out.to_owned(), is_new });

@@ -1,7 +1,7 @@
 //! `spikemesh ranc`.
 
-use super::output::{OutputFolder, print_report, refuse_existing};
-use super::run::{finish, processors, progress_bar, stop_on_interrupt};
+use super::output::{OutputArguments, OutputFolder, print_report, refuse_existing};
+use super::run::{finish, progress_bar, stop_on_interrupt};
 use super::say;
 use crate::chip::{RancFile, RancImport, RancRecord};
 use crate::energy::EnergyTable;
@@ -27,32 +27,22 @@ pub(super) struct Arguments {
     /// Ticks [default: as many as the input has packets for]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ticks: Option<u32>,
-    /// Threads; results do not depend on it [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Folder for the report and `ranc.json` [default: runs/<name>-<n>]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Write into an --out folder that is there already
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    output: OutputArguments,
     /// Network level
     #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet"], default_value = "analytic")]
     level: String,
-    /// Print the report as one JSON object
-    #[arg(long)]
-    json: bool,
     /// Leave the potentials of every tick out of `ranc.json`
     #[arg(long)]
     no_potentials: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    refuse_existing(&[("the folder for the report", arguments.out.as_deref())], arguments.force)?;
+    refuse_existing(&[("the folder for the report", arguments.output.out.as_deref())], arguments.output.force)?;
     let name = arguments.input.file_stem().map_or("ranc".into(), |stem| stem.to_string_lossy().into_owned());
     let import = import(&name, &arguments.input, &arguments.config)?;
     import.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
-    let out = OutputFolder::make(arguments.out.as_deref(), arguments.force, &name)?;
+    let out = OutputFolder::make(&arguments.output, &name)?;
     let code = run_imported(arguments, &name, &import, &out.path);
     if code.is_err() {
         out.take_back();
@@ -75,7 +65,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
     let image = &import.image;
     let prices = EnergyTable::load(&image.spec.prices, Path::new("."))?;
     let level = Level::by_name(&arguments.level).unwrap_or(Level::Analytic);
-    let threads = arguments.threads.map_or_else(processors, usize::from);
+    let threads = arguments.output.threads();
     let ticks = arguments.ticks.unwrap_or(import.ticks.max(1));
     let stimulus = Stimulus::from_train(import.train.clone(), image.network.inputs.len() as u32, ticks);
     let mut record = import.record(!arguments.no_potentials);
@@ -113,7 +103,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
         threads,
     };
     write_record(&out.join("ranc.json"), &record)?;
-    print_report(&report, out, arguments.json)?;
+    print_report(&report, out, arguments.output.json)?;
     say_warnings(&record);
     match finish(&report, image)? {
         0 => Ok(say_lost(&record)),

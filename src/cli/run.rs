@@ -1,6 +1,6 @@
 //! `spikemesh run`.
 
-use super::output::{OutputFolder, print_report, refuse_existing};
+use super::output::{OutputArguments, OutputFolder, print_report, refuse_existing};
 use super::{ConfigArgument, load_network, say};
 use crate::chip::ChipImage;
 use crate::config::RunConfig;
@@ -22,21 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Threads; results do not depend on it [default: all processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Folder for the report [default: runs/<name>-<n>]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Write into an --out folder, or over a --trace file, that is there already
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    output: OutputArguments,
     /// Network level, instead of the configuration's
     #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet"])]
     level: Option<String>,
-    /// Print the report as one JSON object
-    #[arg(long)]
-    json: bool,
     /// Write every packet to a trace file
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -55,10 +45,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     }
     refuse_existing(
         &[
-            ("the folder for the report", arguments.out.as_deref()),
+            ("the folder for the report", arguments.output.out.as_deref()),
             ("the file for the trace", arguments.trace.as_deref()),
         ],
-        arguments.force,
+        arguments.output.force,
     )?;
     let prices = EnergyTable::load(&config.chip.prices, &config.prices_folder)?;
     let network = load_network(&config)?;
@@ -66,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         .limited(arguments.limit.map(|n| n as usize));
     stimulus.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
     let mapping = map(&network, &config.chip, &config.map)?;
-    let out = OutputFolder::make(arguments.out.as_deref(), arguments.force, &config.name)?;
+    let out = OutputFolder::make(&arguments.output, &config.name)?;
     let code = run_mapped(arguments, &config, &prices, &network, &stimulus, &mapping, &out.path);
     if code.is_err() {
         out.take_back();
@@ -88,7 +78,7 @@ fn run_mapped(
     let recorder = (arguments.overflows || !config.record.is_empty())
         .then(|| Recorder::create(out, &mapping.image, &config.record, arguments.overflows))
         .transpose()?;
-    let threads = arguments.threads.map_or_else(processors, usize::from);
+    let threads = arguments.output.threads();
     let (started, cpu) = (std::time::Instant::now(), cpu_time::ProcessTime::now());
     let bar = progress_bar(stimulus);
     let recording = Runner {
@@ -120,7 +110,7 @@ fn run_mapped(
         cpu_s,
         threads,
     };
-    print_report(&report, out, arguments.json)?;
+    print_report(&report, out, arguments.output.json)?;
     finish(&report, &mapping.image)
 }
 
@@ -151,11 +141,6 @@ pub(super) fn finish(report: &Report<'_>, image: &ChipImage) -> Result<u8, Error
         image.spec.routing
     ));
     Ok(EXIT_LOST_PACKETS)
-}
-
-/// Threads where the user names no number.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A bar on stderr, when that is a terminal: samples, or the ticks of a single sample.

@@ -45,6 +45,9 @@ fn arrays_have_files_of_their_own_and_a_column_a_neuron() {
     assert!(said.contains("`a-b.V` and `a b.V` would both be written to a-b.V.npy"), "{said}");
     let said = run(&(record("a-b", "V") + &record("a-b", "V")), 3, "twice");
     assert!(said.contains("`a-b.V` is asked for twice"), "{said}");
+    let nothing = "[[record]]\npopulation = \"a b\"\nvariables = []\n";
+    let said = run(nothing, 3, "nothing");
+    assert!(said.contains("`variables` names nothing to record"), "{said}");
 }
 
 #[test]

@@ -405,17 +405,19 @@ fn a_limit_names_population_limit_value_and_fix() {
 fn model_pages_are_what_the_program_writes() {
     let folder = Folder::new();
     expect(&["models", "--pages", &folder.path("models")], 0);
+    let (_, error) = expect(&["models", "--pages", &folder.path("models")], 2);
+    assert!(error.contains("is there already") && error.contains("--force"), "{error}");
     let committed = root().join("docs/models");
     let mut names: Vec<_> = std::fs::read_dir(&committed).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     let mut written: Vec<_> =
         std::fs::read_dir(folder.0.join("models")).unwrap().map(|e| e.unwrap().file_name()).collect();
     written.sort();
-    assert_eq!(names, written, "run `spikemesh models --pages docs/models`");
+    assert_eq!(names, written, "run `spikemesh models --pages docs/models --force`");
     for name in names {
         let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
         let same = read(committed.join(&name)) == read(folder.0.join("models").join(&name));
-        assert!(same, "{name:?}: run `spikemesh models --pages docs/models`");
+        assert!(same, "{name:?}: run `spikemesh models --pages docs/models --force`");
     }
     let (list, _) = expect(&["models"], 0);
     assert!(ModelKind::ALL.iter().all(|kind| list.contains(kind.info().name)));
