@@ -85,6 +85,13 @@ impl Noise {
     }
 }
 
+/// Events a tick that a core acting on events takes: 64 an axon, and 4,096 at the least. Those beyond, which are of the
+/// highest axons, are dropped and counted. Ours, not a chip's: neurons that fire many times a tick at each other would
+/// else multiply without end.
+pub fn events_most(axons: usize) -> u64 {
+    (64 * axons as u64).max(4096)
+}
+
 /// Everything a core is loaded with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoreConfig {
@@ -268,6 +275,9 @@ pub struct Core {
     axons: AxonRing,
     /// Spikes of events since the last tick.
     early: Vec<Spike>,
+    /// Events since the last tick, and how many may act; of cores that act on events.
+    events: u64,
+    events_most: u64,
     /// Neurons that fired in the last tick; kept where something learns.
     fired: Vec<NeuronId>,
     neurons: Arc<[u32]>,
@@ -318,6 +328,8 @@ impl Core {
             ring,
             axons: AxonRing::new(bits),
             early: Vec::new(),
+            events: 0,
+            events_most: events_most(config.axon_count()),
             fired: Vec::new(),
             neurons: config.neurons.clone().into(),
             seed: config.seed,
@@ -443,6 +455,14 @@ impl Core {
     }
 
     fn deliver_event(&mut self, axon: AxonId, payload: i32) {
+        self.events += 1;
+        if self.events > self.events_most {
+            self.counters.dropped += 1;
+            if let Some(log) = &mut self.log {
+                log.push(Overflow { index: axon.0, kind: OverflowKind::Dropped });
+            }
+            return;
+        }
         let Self { model, synapses, plastic, counters, log, early, neurons, .. } = self;
         let draws = Draws { seed: self.seed, neurons, when: self.sample << 32 | self.tick };
         let mut read = 0;
@@ -512,6 +532,7 @@ impl Core {
         }
         self.ring.show_wraps();
         spikes.append(&mut self.early);
+        self.events = 0;
         let mut step = Step {
             tick: self.tick,
             draws,
@@ -575,6 +596,7 @@ impl Core {
         self.ring.clear();
         self.axons.clear();
         self.early.clear();
+        self.events = 0;
         self.fired.clear();
         self.plastic.iter_mut().for_each(Plastic::reset);
         self.tick = 0;

@@ -25,7 +25,7 @@ pub struct CoreCounters {
     pub saturations: u64,
     /// Events for an axon that already had one in the same tick.
     pub merged: u64,
-    /// Events that the scheduler could not hold.
+    /// Events that the scheduler could not hold, or beyond [`crate::events_most`].
     pub dropped: u64,
     /// Evaluations of a learning rule for one synapse.
     pub learning_updates: u64,

@@ -21,7 +21,7 @@ pub mod random;
 mod registers;
 mod synapse;
 
-pub use crate::core::{Core, CoreConfig, CoreError, Noise, Synapses};
+pub use crate::core::{Core, CoreConfig, CoreError, Noise, Synapses, events_most};
 pub use counters::CoreCounters;
 pub use neuron::{
     Discipline, Draws, Example, Lfsr, ModelInfo, ModelKind, NeuronModel, Overflow, OverflowKind, Response,

@@ -425,6 +425,41 @@ fn model_pages_are_what_the_program_writes() {
     assert!(err.contains("did you mean `lava-lif`"), "{err}");
 }
 
+/// Neurons that act on events and excite each other fire ever more often within a tick; a core takes so many and counts
+/// the others.
+#[test]
+fn storms_of_events_are_cut_and_counted() {
+    let (row, inputs) = (format!("[{}]", ["7"; 13].join(", ")), format!("[{}]", ["7"; 2].join(", ")));
+    let text = format!(
+        "format = \"spikemesh-network-1\"\nname = \"storm\"\n\
+         [[population]]\nname = \"in\"\nsize = 2\ninput = true\n\
+         [[population]]\nname = \"out\"\nsize = 13\nmodel = \"odin\"\nregisters = {{ thr = 10 }}\n\
+         [[projection]]\nsource = \"in\"\ntarget = \"out\"\nweights = [{}]\n\
+         [[projection]]\nsource = \"out\"\ntarget = \"out\"\nweights = [{}]\n",
+        vec![inputs; 13].join(", "),
+        vec![row; 13].join(", "),
+    );
+    let folder = Folder::new();
+    folder.write("network.toml", text);
+    folder.write("in.csv", "tick,input\n0,0\n0,1\n1,0\n1,1\n");
+    let config = folder.write(
+        "run.toml",
+        "[network]\nfile = \"network.toml\"\n[chip]\npreset = \"odin\"\n[stimulus]\nkind = \"csv\"\nfile = \"in.csv\"\n\
+         [run]\nticks = 40\n",
+    );
+    let report = |threads: &str, out: &str| -> serde_json::Value {
+        let out = folder.path(out);
+        let (text, _) = expect(&["run", &config, "--json", "--threads", threads, "--out", &out], 0);
+        serde_json::from_str(&text).unwrap()
+    };
+    let (one, two) = (report("1", "one"), report("2", "two"));
+    assert_eq!(one["digest"], two["digest"]);
+    assert!(one["overflow"]["dropped"].as_u64().unwrap() > 0, "the storm must be cut: {}", one["overflow"]);
+    // No tick acts on more events than the limit.
+    let most = 40 * 13 * spikemesh_cores::events_most(15);
+    assert!(one["synaptic_operations"].as_u64().unwrap() <= most, "{}", one["synaptic_operations"]);
+}
+
 proptest! {
     #![proptest_config(crate::support::cases(40))]
 

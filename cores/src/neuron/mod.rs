@@ -156,7 +156,7 @@ pub enum OverflowKind {
     WeightLimit,
     /// An event for an axon that already had one in the same tick.
     Merged,
-    /// An event that the scheduler cannot hold.
+    /// An event that the scheduler cannot hold, or beyond [`crate::events_most`].
     Dropped,
 }
 
