@@ -58,8 +58,8 @@ impl Rows {
 
 /// A neuron of the network: its population and its place there.
 fn locate(network: &Network, neuron: u32) -> (PopulationId, usize) {
-    let population = network.population_of(NetworkNeuron(neuron));
-    (population, (neuron - network.first_neuron(population).0) as usize)
+    let (population, local) = network.locate(NetworkNeuron(neuron));
+    (population, local as usize)
 }
 
 /// The core of the given neurons, which all have one model.

@@ -52,8 +52,7 @@ impl KernelWords {
     pub(super) fn of_neurons(&self, network: &Network, neurons: &[u32]) -> u64 {
         let mut needed = Vec::new();
         for &neuron in neurons {
-            let population = network.population_of(NeuronId(neuron));
-            let target = neuron - network.first_neuron(population).0;
+            let (population, target) = network.locate(NeuronId(neuron));
             let incoming = network.projections().iter().enumerate().filter(|(_, p)| p.target == population);
             needed.extend(incoming.filter_map(|(p, _)| Some((p, self.kernel(p, target)?))));
         }

@@ -387,8 +387,7 @@ impl Cutter<'_> {
     }
 
     fn place(&self, neuron: u32) -> String {
-        let id = self.network.population_of(crate::network::NeuronId(neuron));
-        let local = neuron - self.network.first_neuron(id).0;
+        let (id, local) = self.network.locate(crate::network::NeuronId(neuron));
         format!("population `{}`, neuron {local}", self.name(id))
     }
 

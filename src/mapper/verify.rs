@@ -184,8 +184,8 @@ fn wrong_given(
     i: usize,
     neuron: u32,
 ) -> Option<String> {
-    let population = network.population_of(NeuronId(neuron));
-    let local = (neuron - network.first_neuron(population).0) as usize;
+    let (population, local) = network.locate(NeuronId(neuron));
+    let local = local as usize;
     let given = network.population(population).registers()?;
     if given.model() != registers.model() {
         return Some(format!("its model is `{}`", registers.model().info().name));
@@ -273,8 +273,7 @@ fn shared_words(
     let mut taps: Vec<Vec<Option<i16>>> = vec![Vec::new(); network.projections().len()];
     let mut channels = BTreeSet::new();
     for &neuron in neurons {
-        let population = network.population_of(NeuronId(neuron));
-        let target = neuron - network.first_neuron(population).0;
+        let (population, target) = network.locate(NeuronId(neuron));
         for (p, projection) in network.projections().iter().enumerate().filter(|(_, p)| p.target == population)
         {
             let mantissa = |weight| quantised.mantissa(p, population, target as usize, weight);
@@ -333,8 +332,8 @@ fn wrong_register(
     i: usize,
     neuron: u32,
 ) -> Option<String> {
-    let population = network.population_of(NeuronId(neuron));
-    let local = (neuron - network.first_neuron(population).0) as usize;
+    let (population, local) = network.locate(NeuronId(neuron));
+    let local = local as usize;
     let wanted = discretise(network.population(population).parameters()?, local, network.conventions());
     let Some(found) = Linear::read(registers, i) else {
         return Some(format!("`{}` is no model of linear neurons", registers.model().info().name));
@@ -377,8 +376,7 @@ fn wrong_register(
 
 /// What the network says comes into a neuron, rounded, zeros left out.
 fn incoming(network: &Network, quantised: &Quantised, image: &ChipImage, neuron: u32) -> Vec<Found> {
-    let population = network.population_of(NeuronId(neuron));
-    let target = neuron - network.first_neuron(population).0;
+    let (population, target) = network.locate(NeuronId(neuron));
     let given = network.population(population).registers().is_some();
     // Lava's neuron shifts what arrives by 6 itself.
     let built_in = if !given && image.spec.overflow == OverflowProfile::Lava { 6 } else { 0 };

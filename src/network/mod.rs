@@ -284,6 +284,12 @@ impl Network {
         PopulationId(self.first.partition_point(|&first| first <= neuron.0) as u32 - 1)
     }
 
+    /// The population a neuron belongs to, and its number there.
+    pub fn locate(&self, neuron: NeuronId) -> (PopulationId, u32) {
+        let population = self.population_of(neuron);
+        (population, neuron.0 - self.first_neuron(population).0)
+    }
+
     /// Synapses of all projections; zero weights of dense maps are not synapses.
     pub fn synapse_count(&self) -> u64 {
         self.projections.iter().map(|p| p.weights.synapse_count()).sum()
