@@ -32,8 +32,9 @@ pub use noc::{
 };
 pub use route::{DropCause, Leg, RouteError, RouteId, RouteLink, RouteRequest, RouteTable};
 pub use routing::{
-    Alternative, Candidates, ChannelSet, DimensionOrder, FirstLegal, OutputPort, RouteState, Routing,
-    RoutingStrategy, Selection, by_name, strategies,
+    Alternative, Candidates, ChannelSet, DimensionOrder, FirstLegal, Load, Maker, Needs, NoLoad, OutputPort,
+    RouteState, Routing, RoutingError, RoutingStrategy, Selection, SelectionQuery, selection, selections,
+    strategies, strategy,
 };
 pub use topology::{
     Coord, Direction, Endpoint, EndpointId, EndpointKind, Link, LinkClass, LinkClassId, LinkId, LocalClass,

@@ -1,6 +1,6 @@
 //! Routes compiled from a routing function: for every (source, destinations) a tree of links, walked once.
 
-use crate::routing::{Candidates, OutputPort, RouteState, Routing, Selection};
+use crate::routing::{Candidates, NoLoad, OutputPort, RouteState, Routing, Selection, SelectionQuery};
 use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -222,7 +222,17 @@ impl RouteTable {
                 let choice = match alternatives.len() {
                     0 => return no_way,
                     1 => 0,
-                    _ => selection.choose(step.here, alternatives, &|_| 0),
+                    _ => {
+                        let query = SelectionQuery {
+                            topology,
+                            here: step.here,
+                            destination: remote[served.start],
+                            routing,
+                            alternatives,
+                            load: &NoLoad,
+                        };
+                        selection.choose(&query, &mut || 0)
+                    }
                 };
                 let alternative = alternatives[choice];
                 match alternative.port {

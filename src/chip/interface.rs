@@ -19,7 +19,7 @@ use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
 use spikemesh_router::{
     Analytic, DropCause, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
-    RouteRequest, RouteTable, Topology, VerdictSink, by_name,
+    RouteRequest, RouteTable, Topology, VerdictSink, strategy,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -203,7 +203,10 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
     image.spec.check_supported()?;
     image.check("the chip image")?;
     let topology = Arc::new(image.spec.topology()?);
-    let routing = by_name(&image.spec.routing).expect("invariant: check_supported knows the strategy");
+    let row = strategy(&image.spec.routing).expect("invariant: check_supported knows the strategy");
+    let routing = row.build(&topology, (row.channels)(&topology)).map_err(|e| {
+        Error::one(ErrorKind::Invalid, "packets.routing", e.to_string(), "see `spikemesh route --list`")
+    })?;
     let request = |route: &Route| RouteRequest {
         source: EndpointId(route.source),
         destinations: route.destinations.iter().map(|&d| EndpointId(d)).collect(),

@@ -12,17 +12,23 @@ use crate::topology::{Coord, Direction, EndpointId, LinkId, RouterId, Topology};
 #[derive(Clone, Copy, Debug)]
 pub struct DimensionOrder {
     x_first: bool,
+    channels: u8,
 }
 
 impl DimensionOrder {
-    /// X first, then y.
+    /// X first, then y, with one virtual channel.
     pub fn xy() -> Self {
-        Self { x_first: true }
+        Self { x_first: true, channels: 1 }
     }
 
-    /// Y first, then x.
+    /// Y first, then x, with one virtual channel.
     pub fn yx() -> Self {
-        Self { x_first: false }
+        Self { x_first: false, channels: 1 }
+    }
+
+    /// The same with so many virtual channels, any of which a packet may take.
+    pub fn with_channels(self, channels: u8) -> Self {
+        Self { channels, ..self }
     }
 
     /// Direction of the next step from `a` to `b`; `None` where they are the same.
@@ -48,7 +54,11 @@ impl Routing for DimensionOrder {
     }
 
     fn virtual_channels(&self) -> u8 {
-        1
+        self.channels
+    }
+
+    fn answers_by_side(&self) -> Option<u8> {
+        Some(1)
     }
 
     fn at_source(&self, _: &Topology, _: EndpointId, _: &[EndpointId], _: u64) -> RouteState {
@@ -90,7 +100,8 @@ impl Routing for DimensionOrder {
                 },
                 None => OutputPort::Eject,
             };
-            candidates.push(count, &[Alternative { port, channels: ChannelSet(1), next: state }]);
+            candidates
+                .push(count, &[Alternative { port, channels: ChannelSet::first(self.channels), next: state }]);
         }
     }
 }

@@ -2,10 +2,16 @@
 //!
 //! A routing function is pure and knows no load, so it can be enumerated: tables are compiled from it and a
 //! prover can walk all its dependencies. Load enters through the selection alone.
+//!
+//! One file a strategy, one line in [`strategies`].
 
 mod dimension_order;
+mod registry;
+mod selection;
 
 pub use dimension_order::DimensionOrder;
+pub use registry::{Maker, Needs, RoutingError, RoutingStrategy, strategies, strategy};
+pub use selection::{FirstLegal, Load, NoLoad, Selection, SelectionQuery, selection, selections};
 
 use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 
@@ -14,8 +20,47 @@ use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 pub struct RouteState(pub u32);
 
 /// A set of virtual channels, bit i for channel i.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ChannelSet(pub u32);
+
+impl ChannelSet {
+    /// Most virtual channels there can be.
+    pub const MOST: u8 = 32;
+
+    /// Channels `from..to`, at most [`ChannelSet::MOST`]; empty if `from >= to`.
+    pub const fn range(from: u8, to: u8) -> Self {
+        Self(Self::below(to) & !Self::below(from))
+    }
+
+    const fn below(n: u8) -> u32 {
+        if n >= Self::MOST { u32::MAX } else { (1 << n) - 1 }
+    }
+
+    /// Channels `0..count`.
+    pub const fn first(count: u8) -> Self {
+        Self::range(0, count)
+    }
+
+    /// Whether the channel is in the set.
+    pub const fn contains(self, channel: u8) -> bool {
+        channel < Self::MOST && self.0 >> channel & 1 == 1
+    }
+
+    /// Number of channels in the set.
+    pub const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether no channel is in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The channels, ascending.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..Self::MOST).filter(move |&channel| self.contains(channel))
+    }
+}
 
 /// Where a packet leaves a router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,12 +120,14 @@ impl Candidates {
     }
 }
 
-/// A routing function: which ways are legal, whatever the load.
+/// A routing function: which ways are legal, whatever the load. Made for one topology and number of virtual channels.
 pub trait Routing: Send + Sync {
     /// Name in the registry.
     fn name(&self) -> &'static str;
-    /// Virtual channels it needs to be free of deadlock.
+
+    /// Virtual channels of every link it was made for; its answers name these alone.
     fn virtual_channels(&self) -> u8;
+
     /// State at injection; `draw` is the packet's own random word, for strategies that toss a coin.
     fn at_source(
         &self,
@@ -89,8 +136,15 @@ pub trait Routing: Send + Sync {
         destinations: &[EndpointId],
         draw: u64,
     ) -> RouteState;
+
+    /// Every state that [`Routing::at_source`] can give a packet to one destination, for those who prove something of
+    /// all packets. Right as it is for strategies that ignore the draw.
+    fn starts(&self, topology: &Topology, source: EndpointId, destination: EndpointId) -> Vec<RouteState> {
+        vec![self.at_source(topology, source, &[destination], 0)]
+    }
+
     /// Writes the legal ways on from `here` into `candidates` (cleared first), and sorts `destinations` so that those of
-    /// one branch follow each other in the branches' order.
+    /// one branch follow each other in the branches' order. `from` is the link the packet came over, `None` at its source.
     fn legal(
         &self,
         topology: &Topology,
@@ -100,70 +154,12 @@ pub trait Routing: Send + Sync {
         state: RouteState,
         candidates: &mut Candidates,
     );
-}
 
-/// Picks one of several legal ways.
-pub trait Selection: Send + Sync {
-    /// Name in reports.
-    fn name(&self) -> &'static str;
-    /// Index into `alternatives` (never empty); `load` tells the packets waiting for a link.
-    fn choose(&self, here: RouterId, alternatives: &[Alternative], load: &dyn Fn(LinkId) -> u64) -> usize;
-}
-
-/// Takes the first legal way; right for deterministic routing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FirstLegal;
-
-impl Selection for FirstLegal {
-    fn name(&self) -> &'static str {
-        "first-legal"
-    }
-    fn choose(&self, _: RouterId, _: &[Alternative], _: &dyn Fn(LinkId) -> u64) -> usize {
-        0
-    }
-}
-
-/// A row of the registry.
-pub struct RoutingStrategy {
-    /// Name users type.
-    pub name: &'static str,
-    /// One sentence.
-    pub description: &'static str,
-    /// Makes one.
-    pub make: fn() -> Box<dyn Routing>,
-}
-
-/// All strategies by name. Adding one is one file and one line here.
-pub fn strategies() -> &'static [RoutingStrategy] {
-    &[
-        RoutingStrategy {
-            name: "xy",
-            description: "dimension order, x first; a tree for several destinations",
-            make: || Box::new(DimensionOrder::xy()),
-        },
-        RoutingStrategy {
-            name: "yx",
-            description: "dimension order, y first; a tree for several destinations",
-            make: || Box::new(DimensionOrder::yx()),
-        },
-    ]
-}
-
-/// Makes the strategy of that name, if there is one.
-pub fn by_name(name: &str) -> Option<Box<dyn Routing>> {
-    strategies().iter().find(|s| s.name == name).map(|s| (s.make)())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_registry_names_are_the_strategies_own() {
-        for strategy in strategies() {
-            assert_eq!((strategy.make)().name(), strategy.name);
-            assert_eq!(by_name(strategy.name).map(|r| r.name()), Some(strategy.name));
-        }
-        assert!(by_name("xz").is_none());
+    /// Whether the answer to a packet with one destination depends on nothing but `here`, the state, and on which side
+    /// of `here` the destination lies (west, same column, east; south, same row, north). Such functions are
+    /// compiled to a table of nine entries a state and router class, which the flit level reads faster than it can ask.
+    /// `Some(n)`: so it is, and states are below `n`. `None`: not so.
+    fn answers_by_side(&self) -> Option<u8> {
+        None
     }
 }

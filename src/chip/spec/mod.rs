@@ -331,9 +331,8 @@ impl ChipSpec {
             let what = format!("there is no neuron model `{model}`");
             problems.push(Problem::new(format!("chip {}", self.name), what, "see `spikemesh models`"));
         }
-        if spikemesh_router::by_name(&self.routing).is_none() {
-            let what = format!("there is no routing strategy `{}`", self.routing);
-            problems.push(Problem::new(format!("chip {}", self.name), what, ""));
+        if let Err(error) = spikemesh_router::strategy(&self.routing) {
+            problems.push(Problem::new(format!("chip {}", self.name), error.to_string(), ""));
         }
         all_well(problems)
     }
