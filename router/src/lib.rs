@@ -27,6 +27,7 @@ mod routing;
 mod topology;
 
 pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
+pub use noc::flit;
 pub use noc::{
     Analytic, Fate, Injection, Level, Noc, PacketNoc, QueueLimits, TickOutcome, Verdict, VerdictSink,
 };

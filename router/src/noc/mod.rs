@@ -1,6 +1,7 @@
 //! The network as the chip sees it: packets in, times and losses out.
 
 mod analytic;
+pub mod flit;
 mod packet;
 
 pub use analytic::Analytic;

@@ -1,0 +1,253 @@
+//! What a routing function says, in the form a router reads in a few nanoseconds.
+
+use crate::routing::{Alternative, Candidates, OutputPort, RouteState, Routing};
+use crate::topology::{Coord, EndpointId, LinkId, RouterId, Topology};
+use std::collections::HashMap;
+
+/// A set of virtual channels of all ports of a router, bit `port * channels + channel`.
+pub(super) type Lanes = u64;
+
+/// Alternatives kept for a head; more are not asked for.
+pub(super) const MOST_ALTERNATIVES: usize = 6;
+
+/// The ways on that a head may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Answer {
+    /// All virtual channels of all ways.
+    pub(super) allowed: Lanes,
+    /// Those the routing function would rather have: all but its escape channels where it has any.
+    pub(super) preferred: Lanes,
+    ways: [(Lanes, u32); MOST_ALTERNATIVES],
+    count: u8,
+}
+
+impl Answer {
+    fn push(&mut self, lanes: Lanes, preferred: Lanes, next: RouteState) {
+        if usize::from(self.count) < MOST_ALTERNATIVES {
+            self.ways[usize::from(self.count)] = (lanes, next.0);
+            self.count += 1;
+            self.allowed |= lanes;
+            self.preferred |= preferred;
+        }
+    }
+
+    /// (Virtual channels, next state) of each way, in the routing function's order.
+    pub(super) fn ways(&self) -> &[(Lanes, u32)] {
+        &self.ways[..usize::from(self.count)]
+    }
+
+    /// The state a packet carries on that takes this virtual channel.
+    #[inline]
+    pub(super) fn next(&self, lane: u8) -> u32 {
+        if self.count == 1 {
+            return self.ways[0].1;
+        }
+        self.ways().iter().find(|(lanes, _)| lanes >> lane & 1 == 1).map_or(0, |way| way.1)
+    }
+}
+
+/// Ports of routers: four directions, then the router's endpoints in order.
+#[derive(Clone, Debug)]
+pub(super) struct Ports {
+    pub(super) channels: u8,
+    pub(super) count: u8,
+    /// Port of each endpoint at its router.
+    of_endpoint: Vec<u8>,
+}
+
+/// First port of an endpoint.
+pub(super) const LOCAL: u8 = 4;
+
+impl Ports {
+    pub(super) fn new(topology: &Topology, channels: u8, count: usize) -> Self {
+        let mut next = vec![LOCAL; topology.router_count()];
+        let of_endpoint = topology
+            .endpoints()
+            .iter()
+            .map(|endpoint| {
+                let port = &mut next[endpoint.router.index()];
+                *port += 1;
+                *port - 1
+            })
+            .collect();
+        Self { channels, count: count as u8, of_endpoint }
+    }
+
+    #[inline]
+    pub(super) fn of_endpoint(&self, endpoint: u32) -> u8 {
+        self.of_endpoint[endpoint as usize]
+    }
+
+    pub(super) fn lanes(&self, port: u8, set: u32) -> Lanes {
+        u64::from(set) << (port * self.channels)
+    }
+
+    fn all_of(&self, port: u8) -> Lanes {
+        self.lanes(port, u32::MAX >> (32 - self.channels))
+    }
+
+    /// The answer for a list of alternatives, of which those over dead links are left out.
+    pub(super) fn answer(
+        &self,
+        topology: &Topology,
+        routing: &dyn Routing,
+        destination: EndpointId,
+        alternatives: &[Alternative],
+    ) -> Answer {
+        let mut answer = Answer::default();
+        let escape = if alternatives.len() > 1 { routing.escape() } else { None };
+        for way in alternatives {
+            let port = match way.port {
+                OutputPort::Link(link) if topology.is_dead(link) => continue,
+                OutputPort::Link(link) => topology.links()[link.index()].direction as u8,
+                OutputPort::Eject => self.of_endpoint(destination.0),
+            };
+            let lanes = self.lanes(port, way.channels.0);
+            let preferred = self.lanes(port, way.channels.0 & !escape.map_or(0, |set| set.0));
+            answer.push(lanes, preferred, way.next);
+        }
+        answer
+    }
+}
+
+/// Where answers come from.
+pub(super) enum Answers {
+    /// Compiled: see [`Routing::answers_by_side`].
+    BySide(SideTable),
+    /// Asked each time a head comes to the front.
+    Asked,
+}
+
+impl Answers {
+    pub(super) fn new(topology: &Topology, routing: &dyn Routing, ports: &Ports) -> Self {
+        match routing.answers_by_side() {
+            // Nine sides, and a flit has six bits for its state.
+            Some(states) if states <= 64 && topology.endpoints().len() <= 1 << super::DESTINATION_BITS => {
+                Answers::BySide(SideTable::new(topology, routing, ports, states))
+            }
+            _ => Answers::Asked,
+        }
+    }
+}
+
+/// Answers by router class, state and side of the destination; routers with the same answers share a class.
+pub(super) struct SideTable {
+    answers: Vec<Answer>,
+    /// First answer of each router.
+    first: Vec<u32>,
+    at: Vec<Coord>,
+    endpoints: Vec<Coord>,
+    eject: u32,
+}
+
+/// 0 below, 1 equal, 2 above.
+#[inline]
+fn side(from: u16, to: u16) -> u32 {
+    1 + u32::from(to > from) - u32::from(to < from)
+}
+
+const SIDES: u32 = 9;
+const HERE: u32 = 4;
+
+impl SideTable {
+    fn new(topology: &Topology, routing: &dyn Routing, ports: &Ports, states: u8) -> Self {
+        let routers = topology.router_count();
+        let endpoints: Vec<Coord> =
+            (0..topology.endpoints().len() as u32).map(|e| topology.endpoint_coord(EndpointId(e))).collect();
+        let mut table = Self {
+            answers: Vec::new(),
+            first: Vec::with_capacity(routers),
+            at: (0..routers as u32).map(|r| topology.coord(RouterId(r))).collect(),
+            endpoints,
+            eject: 0,
+        };
+        for port in 0..ports.count {
+            let mut answer = Answer::default();
+            answer.push(ports.all_of(port), ports.all_of(port), RouteState(0));
+            table.answers.push(answer);
+        }
+        // One endpoint on each side of a router stands for all of that side.
+        let mut by_place: HashMap<Coord, EndpointId> = HashMap::new();
+        for (i, &at) in table.endpoints.iter().enumerate() {
+            by_place.entry(at).or_insert(EndpointId(i as u32));
+        }
+        let (width, height) = (topology.width(), topology.height());
+        let places: Vec<Coord> = by_place.keys().copied().collect();
+        let mut classes: HashMap<Vec<Answer>, u32> = HashMap::new();
+        let mut candidates = Candidates::default();
+        for router in (0..routers as u32).map(RouterId) {
+            let here = topology.coord(router);
+            let mut stand_in = [None; SIDES as usize];
+            let neighbour = |dx: i32, dy: i32| {
+                let (x, y) = (i32::from(here.x) + dx, i32::from(here.y) + dy);
+                let inside = (0..i32::from(width)).contains(&x) && (0..i32::from(height)).contains(&y);
+                inside.then_some(Coord { x: x as u16, y: y as u16 })
+            };
+            for (i, slot) in stand_in.iter_mut().enumerate() {
+                let (dx, dy) = (i as i32 % 3 - 1, i as i32 / 3 - 1);
+                *slot = neighbour(dx, dy).and_then(|at| by_place.get(&at)).copied();
+            }
+            if stand_in.iter().any(Option::is_none) {
+                // A neighbour without an endpoint, or the edge of the mesh: look further, once for all.
+                for at in &places {
+                    let i = (3 * side(here.y, at.y) + side(here.x, at.x)) as usize;
+                    if stand_in[i].is_none() {
+                        stand_in[i] = by_place.get(at).copied();
+                    }
+                }
+            }
+            let mut own = Vec::with_capacity(usize::from(states) * SIDES as usize);
+            for state in 0..u32::from(states) {
+                for (i, to) in stand_in.iter().enumerate() {
+                    let mut answer = Answer::default();
+                    if let Some(to) = to.filter(|_| i as u32 != HERE) {
+                        routing.legal(topology, router, None, &mut [to], RouteState(state), &mut candidates);
+                        if let Some((_, alternatives)) = candidates.branches().next() {
+                            answer = ports.answer(topology, routing, to, alternatives);
+                        }
+                    }
+                    own.push(answer);
+                }
+            }
+            let next = table.answers.len() as u32;
+            let first = *classes.entry(own).or_insert_with_key(|own| {
+                table.answers.extend_from_slice(own);
+                next
+            });
+            table.first.push(first);
+        }
+        table
+    }
+
+    /// Index of the answer for a head at a router.
+    #[inline]
+    pub(super) fn index(&self, router: u32, destination: u32, state: u32, ports: &Ports) -> u32 {
+        let (at, to) = (self.at[router as usize], self.endpoints[destination as usize]);
+        if at == to {
+            return self.eject + u32::from(ports.of_endpoint(destination));
+        }
+        self.first[router as usize] + state * SIDES + 3 * side(at.y, to.y) + side(at.x, to.x)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, index: u32) -> &Answer {
+        &self.answers[index as usize]
+    }
+}
+
+/// Asks the routing function about a packet with one destination.
+pub(super) fn ask(
+    topology: &Topology,
+    routing: &dyn Routing,
+    ports: &Ports,
+    at: (RouterId, Option<LinkId>),
+    destination: EndpointId,
+    state: u32,
+    candidates: &mut Candidates,
+) -> Answer {
+    routing.legal(topology, at.0, at.1, &mut [destination], RouteState(state), candidates);
+    let first = candidates.branches().next();
+    first.map_or_else(Answer::default, |(_, alternatives)| {
+        ports.answer(topology, routing, destination, alternatives)
+    })
+}

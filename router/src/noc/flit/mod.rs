@@ -1,0 +1,254 @@
+//! The flit level: routers with virtual channels, cycle by cycle.
+//!
+//! ```text
+//!            +------------------------------------------------+
+//!  link in ->| buffer a channel -> virtual-channel allocation |-> link out
+//!  source  ->|                  -> switch allocation, crossbar|-> endpoint
+//!            +------------------------------------------------+
+//!        <- credit a slot                              credit a slot <-
+//! ```
+//! [`FlitNetwork`] moves flits; a [`Host`] offers packets and hears what became of them: a traffic generator, a
+//! packet trace, a chip, or a rival's measurement protocol.
+//!
+//! A network is cut into *regions*, blocks of routers. Nothing reaches another router sooner than a fixed number
+//! of cycles, so regions run that many cycles apart, then exchange what crosses their borders. All that a router
+//! does depends on what arrived there and in which cycle, never on the order of messages, so any number of regions gives
+//! the same cycles for every packet.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`spec`] | the knobs, checked |
+//! | `plan` | what does not change: ports, delays, compiled routing |
+//! | `answers` | a routing function as a table |
+//! | `region` | a block of routers, one cycle at a time; the plain switch |
+//! | `switch`, `arbiter` | allocation with every knob |
+//! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
+//! | `booksim` | what a rival's router does beside its own pipeline |
+
+mod answers;
+mod arbiter;
+mod booksim;
+mod packet;
+mod plan;
+mod region;
+mod source;
+mod spec;
+mod switch;
+mod wheel;
+
+pub use packet::{Arrival, Offer, PacketHandle};
+pub use region::Stalls;
+pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching};
+
+use crate::routing::{
+    Alternative, ChannelSet, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
+};
+use crate::topology::{EndpointId, RouterId, Topology};
+use answers::{Answer, Lanes};
+use packet::DESTINATION_BITS;
+use plan::Plan;
+use region::Region;
+use std::sync::Arc;
+
+/// Why a packet was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossCause {
+    /// The routing function names no live way on.
+    NoWay,
+    /// A flaky link dropped it.
+    FlakyLink,
+}
+
+/// Who offers packets and hears what became of them.
+pub trait Host {
+    /// Earliest cycle in which [`Host::generate`] has something to do; `u64::MAX` for never.
+    fn due(&self) -> u64;
+
+    /// Called in every cycle from [`Host::due`] on, before sources send: offers packets to idle sources.
+    fn generate(&mut self, now: u64, sources: &mut Sources<'_>);
+
+    /// Routing state of a packet whose head leaves its source now; `load` is what the source's router knew at the end of the
+    /// cycle before.
+    fn start(&mut self, source: EndpointId, offer: &Offer, load: &dyn Load) -> RouteState;
+
+    /// A flit left its source.
+    fn flit_injected(&mut self, _now: u64, _source: EndpointId, _packet: PacketHandle, _head: bool) {}
+
+    /// A source sent its packet's tail and may be offered another from the next cycle on.
+    fn idle(&mut self, now: u64, source: EndpointId);
+
+    /// A flit reached an endpoint.
+    fn flit_arrived(&mut self, _now: u64, _endpoint: EndpointId, _packet: PacketHandle) {}
+
+    /// A packet's tail reached its endpoint. With several regions it is heard of a few cycles later.
+    fn arrived(&mut self, arrival: &Arrival);
+
+    /// A packet was lost; its last flit was thrown away in cycle `now`.
+    fn lost(&mut self, _now: u64, _source: EndpointId, _offer: &Offer, _cause: LossCause) {}
+}
+
+/// The sources of a region, for [`Host::generate`].
+pub struct Sources<'a> {
+    offers: &'a mut [source::Source],
+    eager: &'a mut [u64],
+    endpoints: &'a [u32],
+}
+
+impl Sources<'_> {
+    /// Offers a packet to an idle source.
+    ///
+    /// # Panics
+    /// If the source is another region's or still has a packet: a host's error.
+    pub fn offer(&mut self, source: EndpointId, offer: Offer) {
+        let at = match self.endpoints.get(source.index()) {
+            Some(&same) if same == source.0 => source.index(),
+            _ => self.endpoints.partition_point(|&e| e < source.0),
+        };
+        assert!(self.endpoints.get(at) == Some(&source.0), "endpoint {} is not of this region", source.0);
+        let own = &mut self.offers[at];
+        assert!(own.offer.is_none(), "endpoint {} already has a packet", source.0);
+        own.offer = Some(Offer { flits: offer.flits.max(1), ..offer });
+        self.eager[at / 64] |= 1 << (at % 64);
+    }
+}
+
+/// A network of virtual-channel routers.
+pub struct FlitNetwork {
+    plan: Plan,
+    regions: Vec<Region>,
+    now: u64,
+}
+
+impl FlitNetwork {
+    /// An empty network. Of several legal ways a head asks for all and takes the one it is given first, or
+    /// asks for the one that `selection` names in each cycle.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the spec on this network.
+    pub fn new(
+        spec: RouterSpec,
+        topology: Arc<Topology>,
+        routing: Arc<dyn Routing>,
+        selection: Option<Arc<dyn Selection>>,
+    ) -> Result<Self, Vec<SpecError>> {
+        spec.check(&topology)?;
+        let mut errors = Vec::new();
+        if routing.virtual_channels() != spec.channels {
+            errors.push(SpecError::Together {
+                what: format!(
+                    "the router has {} virtual channels, the routing function `{}` was made for {}",
+                    spec.channels,
+                    routing.name(),
+                    routing.virtual_channels()
+                ),
+            });
+        }
+        let most = 1u64 << DESTINATION_BITS;
+        let endpoints = topology.endpoints().len() as u64;
+        if endpoints > most {
+            errors.push(SpecError::OutOfRange {
+                what: "the number of endpoints at the flit level",
+                given: endpoints,
+                least: 1,
+                most,
+            });
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let routers = topology.router_count() as u32;
+        let plan = Plan::new(spec, topology, routing, selection);
+        let regions = vec![Region::new(&plan, 0, 0, routers)];
+        Ok(Self { plan, regions, now: 0 })
+    }
+
+    /// The next cycle to be worked on.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Works on one cycle.
+    pub fn step<H: Host>(&mut self, host: &mut H) {
+        for region in &mut self.regions {
+            region.step(&self.plan, self.now, host);
+        }
+        self.now += 1;
+    }
+
+    /// Works on all cycles before `until`, skipping those in which nothing happens.
+    pub fn run<H: Host>(&mut self, until: u64, host: &mut H) {
+        while self.now < until {
+            let event = self.regions.iter().filter_map(|region| region.next_event(self.now)).min();
+            let next = event.map_or(host.due(), |event| event.min(host.due())).max(self.now);
+            if next >= until {
+                self.now = until;
+                break;
+            }
+            self.now = next;
+            self.step(host);
+        }
+    }
+
+    /// Whether no packet is inside or waits at a source.
+    pub fn is_drained(&self) -> bool {
+        self.regions.iter().all(Region::is_drained)
+    }
+
+    /// Whether not even a credit is under way.
+    pub fn is_silent(&self) -> bool {
+        self.regions.iter().all(Region::is_silent)
+    }
+}
+
+/// Channels of the way that a selection takes among those of `answer` with a free channel.
+fn select(
+    plan: &Plan,
+    selection: &dyn Selection,
+    answer: &Answer,
+    free: Lanes,
+    (here, destination): (RouterId, EndpointId),
+    load: &dyn Load,
+    seed: u64,
+) -> Lanes {
+    let mut lanes = Vec::with_capacity(answer.ways().len());
+    let mut alternatives = Vec::with_capacity(answer.ways().len());
+    for &(way, next) in answer.ways() {
+        let open = way & free;
+        if open == 0 {
+            continue;
+        }
+        let port = plan.port(open.trailing_zeros() as u8);
+        let port_at = match plan.link(here.0, port) {
+            Some(link) => OutputPort::Link(link),
+            None => OutputPort::Eject,
+        };
+        let channels = ChannelSet((open >> (port * plan.spec.channels)) as u32);
+        alternatives.push(Alternative { port: port_at, channels, next: RouteState(next) });
+        lanes.push(open);
+    }
+    if lanes.len() < 2 {
+        return free;
+    }
+    let query = SelectionQuery {
+        topology: &plan.topology,
+        here,
+        destination,
+        routing: &*plan.routing,
+        alternatives: &alternatives,
+        load,
+    };
+    let mut draws = 0;
+    let choice = selection.choose(&query, &mut || {
+        draws += 1;
+        mix(seed, draws)
+    });
+    lanes[choice]
+}
+
+/// A random word that depends on two words alone (splitmix64, Steele et al. 2014).
+fn mix(seed: u64, index: u64) -> u64 {
+    let mut z = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}

@@ -1,0 +1,187 @@
+//! What does not change while flits move: the spec, the network and the routing function, compiled.
+
+use super::answers::{Answers, LOCAL, Ports};
+use super::spec::{Allocator, Priority, RouterSpec, Switching};
+use crate::routing::{Routing, Selection};
+use crate::topology::{LinkId, RouterId, Topology};
+use std::sync::Arc;
+
+/// No router, no lane.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// A link as its router sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// Router at the other end, [`NOWHERE`] if there is no link.
+    pub(super) router: u32,
+    /// Link class.
+    pub(super) class: u8,
+    /// Port at the other end.
+    pub(super) port: u8,
+}
+
+const NO_WAY: Way = Way { router: NOWHERE, class: 0, port: 0 };
+
+/// Shared by all regions.
+pub(super) struct Plan {
+    pub(super) spec: RouterSpec,
+    pub(super) topology: Arc<Topology>,
+    pub(super) routing: Arc<dyn Routing>,
+    pub(super) selection: Option<Arc<dyn Selection>>,
+    pub(super) answers: Answers,
+    pub(super) ports: Ports,
+    /// Ports x channels.
+    pub(super) lanes: usize,
+    pub(super) depth: u8,
+    /// Port and channel of each lane.
+    pub(super) lane: [(u8, u8); 64],
+    /// Links that leave each router, by direction.
+    pub(super) down: Vec<[Way; 4]>,
+    /// Links that enter each router, by the port they enter.
+    pub(super) up: Vec<[Way; 4]>,
+    /// Cycles from a grant to the next buffer and from a grant to the credit's use, by link class.
+    pub(super) hop: Vec<u64>,
+    pub(super) back: Vec<u64>,
+    /// The same between endpoint and router.
+    pub(super) local_hop: u64,
+    pub(super) eject_hop: u64,
+    pub(super) source_back: u64,
+    pub(super) eject_back: u64,
+    /// Cycles a head waits at the front before it first asks for a channel.
+    pub(super) head_wait: u64,
+    /// Whether heads carry more than their word.
+    pub(super) wide: bool,
+    /// Whether the switch is plain: iSLIP, one flit a port and cycle, nothing held, no priorities.
+    pub(super) plain_switch: bool,
+    /// Whether allocators must run in every cycle in which something waits, because they turn.
+    pub(super) restless: bool,
+    /// Region of each router; empty if there is one.
+    pub(super) region_of: Vec<u16>,
+    pub(super) regions: u32,
+    pub(super) seed: u64,
+    /// Drop and corruption odds of each link in 2^-32; empty if none is flaky.
+    pub(super) flaky: Vec<(u32, u32)>,
+}
+
+impl Plan {
+    pub(super) fn new(
+        spec: RouterSpec,
+        topology: Arc<Topology>,
+        routing: Arc<dyn Routing>,
+        selection: Option<Arc<dyn Selection>>,
+    ) -> Self {
+        let count = RouterSpec::ports(&topology);
+        let channels = spec.channels;
+        let ports = Ports::new(&topology, channels, count);
+        let answers = Answers::new(&topology, &*routing, &ports);
+        let lanes = count * usize::from(channels);
+        let mut lane = [(0, 0); 64];
+        for (i, of) in lane.iter_mut().enumerate().take(lanes) {
+            *of = ((i / usize::from(channels)) as u8, (i % usize::from(channels)) as u8);
+        }
+        let mut down = vec![[NO_WAY; 4]; topology.router_count()];
+        let mut up = down.clone();
+        for link in topology.links() {
+            // East and west, north and south are 0, 1 and 2, 3: the port behind a link is the other of its pair.
+            let (leaves, enters) = (link.direction as u8, link.direction as u8 ^ 1);
+            let class = link.class.0;
+            down[link.from.index()][usize::from(leaves)] = Way { router: link.to.0, class, port: enters };
+            up[link.to.index()][usize::from(enters)] = Way { router: link.from.0, class, port: leaves };
+        }
+        let local = u64::from(spec.local);
+        let classes = spec.links.iter().copied();
+        let asked = matches!(answers, Answers::Asked);
+        let vct = spec.switching == Switching::VirtualCutThrough;
+        let turns = |a| matches!(a, Allocator::Wavefront | Allocator::MaximumSize);
+        Self {
+            lanes,
+            depth: spec.depth,
+            lane,
+            down,
+            up,
+            hop: classes.clone().map(|link| spec.hop(link)).collect(),
+            back: classes.map(|link| spec.credit_return(link)).collect(),
+            local_hop: 1 + local,
+            eject_hop: spec.hop(spec.local),
+            source_back: 1 + local,
+            eject_back: 1 + local + u64::from(spec.credit),
+            head_wait: u64::from(spec.routing) + u64::from(spec.vc_allocation.max(1)) - 1,
+            wide: asked || vct || spec.priority == Priority::Age,
+            plain_switch: spec.switch_allocator == Allocator::Islip
+                && spec.arbiter == super::spec::Arbiter::RoundRobin
+                && spec.priority == Priority::None
+                && !spec.speculative
+                && spec.input_speedup == 1
+                && spec.output_speedup == 1
+                && spec.output_queue.is_none()
+                && !spec.hold_switch
+                && spec.vc_allocation > 0,
+            restless: turns(spec.vc_allocator) || turns(spec.switch_allocator),
+            region_of: Vec::new(),
+            regions: 1,
+            seed: 0,
+            flaky: Vec::new(),
+            spec,
+            topology,
+            routing,
+            selection,
+            answers,
+            ports,
+        }
+    }
+
+    /// The link of a router's direction.
+    pub(super) fn link(&self, router: u32, port: u8) -> Option<LinkId> {
+        let direction = crate::topology::Direction::ALL.get(usize::from(port))?;
+        self.topology.link_from(RouterId(router), *direction)
+    }
+
+    /// The link that enters a router at a port.
+    pub(super) fn link_in(&self, router: u32, port: u8) -> Option<LinkId> {
+        let way = self.up[router as usize].get(usize::from(port))?;
+        if way.router == NOWHERE { None } else { self.link(way.router, way.port) }
+    }
+
+    /// Longest time between a cause and its effect in another cycle.
+    pub(super) fn longest(&self) -> u64 {
+        let ways = self.hop.iter().chain(&self.back).copied();
+        let local = [self.local_hop, self.eject_hop, self.source_back, self.eject_back, self.head_wait + 1];
+        ways.chain(local).max().unwrap_or(1)
+    }
+
+    /// Shortest time between a cause at one router and its effect at another.
+    pub(super) fn shortest(&self) -> u64 {
+        self.hop.iter().chain(&self.back).copied().min().unwrap_or(1)
+    }
+
+    #[inline]
+    pub(super) fn port(&self, lane: u8) -> u8 {
+        self.lane[usize::from(lane & 63)].0
+    }
+
+    #[inline]
+    pub(super) fn channel(&self, lane: u8) -> u8 {
+        self.lane[usize::from(lane & 63)].1
+    }
+
+    #[inline]
+    pub(super) fn lane_of(&self, port: u8, channel: u8) -> u8 {
+        port * self.spec.channels + channel
+    }
+
+    /// The endpoint lane of an endpoint's channel.
+    #[inline]
+    pub(super) fn local_lane(&self, endpoint: u32, channel: u8) -> u8 {
+        self.lane_of(self.ports.of_endpoint(endpoint), channel)
+    }
+
+    #[inline]
+    pub(super) fn region_of(&self, router: u32) -> usize {
+        if self.region_of.is_empty() { 0 } else { usize::from(self.region_of[router as usize]) }
+    }
+
+    /// Whether a lane leads to or from an endpoint.
+    pub(super) fn is_local(&self, lane: u8) -> bool {
+        self.port(lane) >= LOCAL
+    }
+}

@@ -1,0 +1,74 @@
+//! Sources: the sending side of an endpoint, one packet at a time.
+
+use super::packet::Offer;
+
+/// No packet under way.
+const NONE: u8 = u8::MAX;
+
+/// What a source knows of the input buffers of its router's port.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// The packet to send next or being sent.
+    pub(super) offer: Option<Offer>,
+    /// The packet's index once its head has left.
+    pub(super) packet: u32,
+    /// Flits not yet sent.
+    pub(super) left: u16,
+    /// Virtual channel of the packet, once it has one.
+    channel: u8,
+    last: u8,
+    owned: u32,
+    /// Channels whose tail is sent and whose credits are awaited.
+    tail_gone: u32,
+}
+
+impl Source {
+    pub(super) fn new(channels: u8) -> Self {
+        Self { offer: None, packet: 0, left: 0, channel: NONE, last: channels - 1, owned: 0, tail_gone: 0 }
+    }
+
+    /// The channel the next flit goes to, if it can go now; a head takes the first free one after the last used.
+    pub(super) fn channel(&mut self, occupied: &[u8], depth: u8) -> Option<u8> {
+        if self.channel != NONE {
+            return (occupied[usize::from(self.channel)] < depth).then_some(self.channel);
+        }
+        let count = occupied.len() as u8;
+        (1..=count)
+            .map(|step| (self.last + step) % count)
+            .find(|&c| self.owned >> c & 1 == 0 && occupied[usize::from(c)] < depth)
+    }
+
+    /// A head goes to a channel.
+    pub(super) fn begin(&mut self, channel: u8, packet: u32, flits: u16) {
+        (self.channel, self.last, self.packet, self.left) = (channel, channel, packet, flits);
+        self.owned |= 1 << channel;
+    }
+
+    /// A flit was sent; true if it was the tail.
+    pub(super) fn sent(&mut self, wait_for_tail_credit: bool) -> bool {
+        self.left -= 1;
+        if self.left > 0 {
+            return false;
+        }
+        if wait_for_tail_credit {
+            self.tail_gone |= 1 << self.channel;
+        } else {
+            self.owned &= !(1 << self.channel);
+        }
+        (self.channel, self.offer) = (NONE, None);
+        true
+    }
+
+    /// A slot came back; `left` are still out.
+    pub(super) fn credit(&mut self, channel: u8, left: u8) {
+        if left == 0 && self.tail_gone >> channel & 1 == 1 {
+            self.tail_gone &= !(1 << channel);
+            self.owned &= !(1 << channel);
+        }
+    }
+
+    /// Whether a packet is being sent.
+    pub(super) fn is_sending(&self) -> bool {
+        self.channel != NONE
+    }
+}
