@@ -1,10 +1,16 @@
 //! The network as the chip sees it: packets in, times and losses out.
 
 mod analytic;
+mod levels;
 mod packet;
+mod reservation;
 
 pub use analytic::Analytic;
+pub use levels::{Neighbour, Published};
 pub use packet::{PacketNoc, QueueLimits};
+pub use reservation::{
+    MeshPort, ReservationError, ReservationHost, ReservationMesh, ReservationSettings, WaitingHead, WormFlit,
+};
 
 use crate::counters::NocCounters;
 use crate::route::{DropCause, RouteId};
