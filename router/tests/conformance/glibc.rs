@@ -2,17 +2,17 @@
 
 /// The stream after `srand(seed)`.
 #[derive(Clone, Debug)]
-pub struct GlibcRand {
+pub(crate) struct GlibcRand {
     /// The last 31 words, a ring.
     words: [u32; 31],
     next: usize,
 }
 
 /// Largest number it returns.
-pub const RAND_MAX: u32 = 0x7fff_ffff;
+pub(crate) const RAND_MAX: u32 = 0x7fff_ffff;
 
 impl GlibcRand {
-    pub fn new(seed: u32) -> Self {
+    pub(crate) fn new(seed: u32) -> Self {
         let mut words = [0; 31];
         // Seed 0 is taken as 1; larger seeds than 2^31 are negative numbers there.
         let mut word = i64::from(if seed == 0 { 1 } else { seed as i32 });
@@ -23,7 +23,9 @@ impl GlibcRand {
         }
         // Words 31 to 33 repeat words 0 to 2, which is what the ring holds already.
         let mut stream = Self { words, next: 3 };
-        (34..344).for_each(|_| drop(stream.word()));
+        for _ in 34..344 {
+            stream.word();
+        }
         stream
     }
 
@@ -35,22 +37,22 @@ impl GlibcRand {
     }
 
     /// The next number, 0 to [`RAND_MAX`].
-    pub fn number(&mut self) -> u32 {
+    pub(crate) fn number(&mut self) -> u32 {
         self.word() >> 1
     }
 
     /// The next number as a real from 0 to 1, both included.
-    pub fn real(&mut self) -> f64 {
+    pub(crate) fn real(&mut self) -> f64 {
         f64::from(self.number()) / f64::from(RAND_MAX)
     }
 
     /// A number from `least` to `most`.
-    pub fn between(&mut self, least: u32, most: u32) -> u32 {
+    pub(crate) fn between(&mut self, least: u32, most: u32) -> u32 {
         least + (f64::from(most - least + 1) * f64::from(self.number()) / (f64::from(RAND_MAX) + 1.0)) as u32
     }
 
     /// Whether the next number is odd.
-    pub fn odd(&mut self) -> bool {
+    pub(crate) fn odd(&mut self) -> bool {
         self.number() % 2 == 1
     }
 }

@@ -7,16 +7,16 @@ use std::str::FromStr;
 use std::sync::Mutex;
 
 /// A CSV file with a header.
-pub struct Table {
-    pub file: String,
-    pub columns: Vec<String>,
+pub(crate) struct Table {
+    pub(crate) file: String,
+    pub(crate) columns: Vec<String>,
     /// Line in the file, counted from 1, and the cells.
-    pub rows: Vec<(usize, Vec<String>)>,
+    pub(crate) rows: Vec<(usize, Vec<String>)>,
 }
 
 impl Table {
     /// Reads a file; every row has as many cells as the header.
-    pub fn read(path: &Path) -> Result<Table, String> {
+    pub(crate) fn read(path: &Path) -> Result<Table, String> {
         let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let (_, header) = lines.next().ok_or("the file is empty")?;
@@ -35,7 +35,7 @@ impl Table {
     }
 
     /// Whether it has all these columns.
-    pub fn has(&self, columns: &[&str]) -> bool {
+    pub(crate) fn has(&self, columns: &[&str]) -> bool {
         columns.iter().all(|column| self.columns.iter().any(|c| c == column))
     }
 }
@@ -62,20 +62,20 @@ fn cells(line: &str) -> Result<Vec<String>, String> {
 
 /// A cell that cannot be understood.
 #[derive(Debug)]
-pub struct Fault {
-    pub column: String,
-    pub problem: String,
+pub(crate) struct Fault {
+    pub(crate) column: String,
+    pub(crate) problem: String,
 }
 
 impl Fault {
-    pub fn new(column: &str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(column: &str, problem: impl Into<String>) -> Self {
         Self { column: column.to_owned(), problem: problem.into() }
     }
 }
 
 /// One row of a table.
 #[derive(Clone, Copy)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     table: &'a Table,
     line: usize,
     cells: &'a [String],
@@ -83,19 +83,19 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// The cell of a column.
-    pub fn text(&self, column: &str) -> Result<&'a str, Fault> {
+    pub(crate) fn text(&self, column: &str) -> Result<&'a str, Fault> {
         let place = self.table.columns.iter().position(|c| c == column);
         place.map(|i| self.cells[i].trim()).ok_or_else(|| Fault::new(column, "there is no such column"))
     }
 
     /// The cell of a column as a number.
-    pub fn number<T: FromStr>(&self, column: &str) -> Result<T, Fault> {
+    pub(crate) fn number<T: FromStr>(&self, column: &str) -> Result<T, Fault> {
         let text = self.text(column)?;
         text.parse().map_err(|_| Fault::new(column, format!("`{text}` is not a number of its kind")))
     }
 
     /// The value of a name in a cell.
-    pub fn one_of<T: Copy>(&self, column: &str, names: &[(&str, T)]) -> Result<T, Fault> {
+    pub(crate) fn one_of<T: Copy>(&self, column: &str, names: &[(&str, T)]) -> Result<T, Fault> {
         let text = self.text(column)?;
         names.iter().find(|(name, _)| *name == text).map(|&(_, value)| value).ok_or_else(|| {
             let known: Vec<_> = names.iter().map(|(name, _)| *name).collect();
@@ -106,15 +106,15 @@ impl<'a> Row<'a> {
 
 /// A cell that came out differently.
 #[derive(Debug)]
-pub struct Difference {
-    pub column: String,
-    pub wanted: String,
-    pub got: String,
+pub(crate) struct Difference {
+    pub(crate) column: String,
+    pub(crate) wanted: String,
+    pub(crate) got: String,
 }
 
 /// What became of a row.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It was run again; these cells differ.
     Compared(Vec<Difference>),
     /// There is nothing to compare with, because the measured program gave up.
@@ -124,18 +124,18 @@ pub enum Outcome {
 }
 
 /// Collects the differences of a row.
-pub struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     row: Row<'a>,
     differences: Vec<Difference>,
 }
 
 impl<'a> Comparison<'a> {
-    pub fn new(row: Row<'a>) -> Self {
+    pub(crate) fn new(row: Row<'a>) -> Self {
         Self { row, differences: Vec::new() }
     }
 
     /// The cell must be this text.
-    pub fn text(&mut self, column: &str, got: impl fmt::Display) -> Result<(), Fault> {
+    pub(crate) fn text(&mut self, column: &str, got: impl fmt::Display) -> Result<(), Fault> {
         let (wanted, got) = (self.row.text(column)?, got.to_string());
         if wanted != got {
             let (column, wanted) = (column.to_owned(), wanted.to_owned());
@@ -145,17 +145,17 @@ impl<'a> Comparison<'a> {
     }
 
     /// The cell must be this number as C++ streams print it: six significant digits.
-    pub fn general(&mut self, column: &str, got: f64) -> Result<(), Fault> {
+    pub(crate) fn general(&mut self, column: &str, got: f64) -> Result<(), Fault> {
         self.text(column, general(got))
     }
 
-    pub fn finish(self) -> Outcome {
+    pub(crate) fn finish(self) -> Outcome {
         Outcome::Compared(self.differences)
     }
 }
 
 /// A number in C's format `%g`: six significant digits, no zeros at the end, an exponent below 1e-4 and from 1e6 on.
-pub fn general(value: f64) -> String {
+pub(crate) fn general(value: f64) -> String {
     const DIGITS: i32 = 6;
     if !value.is_finite() {
         let sign = if value.is_sign_negative() { "-" } else { "" };
@@ -180,21 +180,21 @@ pub fn general(value: f64) -> String {
 }
 
 /// Runs a row again and compares it.
-pub type Check = fn(&Row<'_>) -> Outcome;
+pub(crate) type Check = fn(&Row<'_>) -> Outcome;
 
 /// A kind of file: the columns it is known by and what is done with its rows.
-pub struct Kind {
-    pub name: &'static str,
-    pub columns: &'static [&'static str],
-    pub check: Check,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static [&'static str],
+    pub(crate) check: Check,
 }
 
 /// Counts of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub compared: usize,
-    pub failed: usize,
-    pub unusable: usize,
+pub(crate) struct Totals {
+    pub(crate) compared: usize,
+    pub(crate) failed: usize,
+    pub(crate) unusable: usize,
 }
 
 /// Writes past the capture of the test harness: a run of minutes should show that it lives.
@@ -205,7 +205,7 @@ fn say(text: &str) {
 }
 
 /// Checks all rows of all CSV files of the folders, on two threads, and reports them in order.
-pub fn run(folders: &[PathBuf], kinds: &[Kind]) -> Totals {
+pub(crate) fn run(folders: &[PathBuf], kinds: &[Kind]) -> Totals {
     let mut totals = Totals::default();
     let mut jobs: Vec<(Check, &'static str, Table)> = Vec::new();
     let mut refuse = |what: &Path, why: &str| {

@@ -24,7 +24,7 @@ struct Queue {
     sent: u32,
 }
 
-pub struct Host {
+pub(crate) struct Host {
     rand: GlibcRand,
     k: u32,
     rate: f64,
@@ -43,7 +43,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             rand: GlibcRand::new(settings.seed),
             k: settings.k,
@@ -62,12 +62,12 @@ impl Host {
         }
     }
 
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
     /// Why the measured program would have given up by now, if it would.
-    pub fn problem(&self) -> Option<&str> {
+    pub(crate) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
 

@@ -17,32 +17,32 @@ use spikemesh_router::{
 use traffic::Pattern;
 
 /// Columns by which such a file is known.
-pub const COLUMNS: &[&str] = &["pir_packets", "buffer_depth", "avg_head_delay_cycles"];
+pub(crate) const COLUMNS: &[&str] = &["pir_packets", "buffer_depth", "avg_head_delay_cycles"];
 
 /// What a row asks for.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Routers a side.
-    pub k: u32,
-    pub algorithm: Algorithm,
-    pub selector: Selector,
-    pub pattern: Pattern,
-    pub channels: u8,
-    pub depth: u16,
+    pub(crate) k: u32,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) selector: Selector,
+    pub(crate) pattern: Pattern,
+    pub(crate) channels: u8,
+    pub(crate) depth: u16,
     /// Flits of a packet, least and most.
-    pub flits: (u32, u32),
+    pub(crate) flits: (u32, u32),
     /// Packets a node and cycle.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// First cycle.
-    pub reset: u64,
+    pub(crate) reset: u64,
     /// Cycles that are run but not counted.
-    pub warm_up: u64,
-    pub cycles: u64,
-    pub seed: u32,
+    pub(crate) warm_up: u64,
+    pub(crate) cycles: u64,
+    pub(crate) seed: u32,
 }
 
 /// Runs the row again and compares every simulated column.
-pub fn check(row: &Row<'_>) -> Outcome {
+pub(crate) fn check(row: &Row<'_>) -> Outcome {
     match try_check(row) {
         Ok(outcome) => outcome,
         Err(fault) => Outcome::Unreadable(fault),
@@ -74,11 +74,11 @@ fn try_check(row: &Row<'_>) -> Result<Outcome, Fault> {
 
 /// What a run has counted after its warm-up.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
-    pub packets: u64,
-    pub flits: u64,
-    pub delay_sum: u64,
-    pub delay_most: u64,
+pub(crate) struct Counts {
+    pub(crate) packets: u64,
+    pub(crate) flits: u64,
+    pub(crate) delay_sum: u64,
+    pub(crate) delay_most: u64,
 }
 
 fn run(settings: &Settings) -> Result<Counts, Fault> {
@@ -163,6 +163,6 @@ impl Settings {
 }
 
 /// A flit of a packet in a source's queue.
-pub fn flit_of(packet: u32, channel: u8, place: u32, flits: u32) -> WormFlit {
+pub(crate) fn flit_of(packet: u32, channel: u8, place: u32, flits: u32) -> WormFlit {
     WormFlit { packet, channel, head: place == 0, tail: place + 1 == flits }
 }

@@ -11,37 +11,37 @@ const W: MeshPort = MeshPort::West;
 
 /// How one of several ways is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selector {
+pub(crate) enum Selector {
     Random,
     BufferLevel,
     NeighboursOnPath,
 }
 
 impl Selector {
-    pub const NAMES: &'static [(&'static str, Selector)] = &[
+    pub(crate) const NAMES: &'static [(&'static str, Selector)] = &[
         ("RANDOM", Selector::Random),
         ("BUFFER_LEVEL", Selector::BufferLevel),
         ("NOP", Selector::NeighboursOnPath),
     ];
 
     /// Whether buffer levels are published at all; they are for nobody else.
-    pub fn publishes(self) -> bool {
+    pub(crate) fn publishes(self) -> bool {
         self != Selector::Random
     }
 }
 
 /// Where a packet is, comes from and goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Query {
-    pub here: u32,
-    pub source: u32,
-    pub destination: u32,
-    pub k: u32,
+pub(crate) struct Query {
+    pub(crate) here: u32,
+    pub(crate) source: u32,
+    pub(crate) destination: u32,
+    pub(crate) k: u32,
 }
 
 /// Up to two ways on.
 #[derive(Clone, Copy, Debug)]
-pub struct Ways {
+pub(crate) struct Ways {
     ways: [MeshPort; 2],
     count: usize,
 }
@@ -56,11 +56,11 @@ impl Ways {
         found
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = MeshPort> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = MeshPort> {
         self.ways.into_iter().take(self.count)
     }
 }
@@ -74,7 +74,7 @@ impl std::ops::Index<usize> for Ways {
 
 /// A routing function.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     Xy,
     WestFirst,
     NorthLast,
@@ -86,7 +86,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// A name, and for DyAD a threshold.
-    pub fn parse(text: &str) -> Result<Algorithm, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Algorithm, Fault> {
         let mut words = text.split_whitespace();
         let (name, number) = (words.next().unwrap_or_default(), words.next());
         let algorithm = match (name, number) {
@@ -106,11 +106,11 @@ impl Algorithm {
     }
 
     /// The ways on. `crowded` tells whether the buffer of some neighbour holds more flits than a limit.
-    pub fn ways(self, query: Query, depth: u16, crowded: &dyn Fn(u16) -> bool) -> Ways {
+    pub(crate) fn ways(self, query: Query, depth: u16, crowded: &dyn Fn(u16) -> bool) -> Ways {
         let at = |id: u32| ((id % query.k) as i32, (id / query.k) as i32);
         let ((cx, cy), (dx, dy)) = (at(query.here), at(query.destination));
-        let x = (dx != cx).then(|| if dx > cx { E } else { W });
-        let y = (dy != cy).then(|| if dy > cy { S } else { N });
+        let x = (dx != cx).then_some(if dx > cx { E } else { W });
+        let y = (dy != cy).then_some(if dy > cy { S } else { N });
         // At the destination, which only a look ahead asks about, north is what is left.
         let xy = Ways::of([Some(x.or(y).unwrap_or(N))]);
         match self {

@@ -5,7 +5,7 @@ use crate::report::{Fault, Row};
 
 /// Where packets go.
 #[derive(Clone, Debug)]
-pub enum Pattern {
+pub(crate) enum Pattern {
     /// Anywhere but to oneself; the nodes of the list get a part of all packets each.
     Random(Vec<(u32, f64)>),
     /// A fixed destination for every source.
@@ -16,7 +16,7 @@ pub enum Pattern {
 
 impl Pattern {
     /// The pattern of a row on a mesh of k x k.
-    pub fn read(row: &Row<'_>, k: u32) -> Result<Pattern, Fault> {
+    pub(crate) fn read(row: &Row<'_>, k: u32) -> Result<Pattern, Fault> {
         let name = row.text("traffic")?;
         let hot = hotspots(row.text("hotspots")?, k * k)?;
         if name == "random" {
@@ -50,12 +50,12 @@ impl Pattern {
     }
 
     /// Whether a packet draws its channel before its length.
-    pub fn draws_channel_first(&self) -> bool {
+    pub(crate) fn draws_channel_first(&self) -> bool {
         matches!(self, Pattern::Permutation(_))
     }
 
     /// The destination of the next packet.
-    pub fn destination(&self, source: u32, k: u32, rand: &mut GlibcRand) -> Result<u32, String> {
+    pub(crate) fn destination(&self, source: u32, k: u32, rand: &mut GlibcRand) -> Result<u32, String> {
         match self {
             Pattern::Permutation(to) => Ok(to[source as usize]),
             Pattern::Random(hot) => Ok(anywhere(hot, source, k * k, rand)),
