@@ -29,7 +29,9 @@ mod topology;
 pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
 pub use noc::flit;
 pub use noc::{
-    Analytic, Fate, Injection, Level, Noc, PacketNoc, QueueLimits, TickOutcome, Verdict, VerdictSink,
+    Analytic, Fate, Injection, Level, MeshPort, Neighbour, Noc, PacketNoc, Published, QueueLimits,
+    ReservationError, ReservationHost, ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink,
+    WaitingHead, WormFlit,
 };
 pub use route::{DropCause, Leg, RouteError, RouteId, RouteLink, RouteRequest, RouteTable};
 pub use routing::{

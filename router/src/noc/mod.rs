@@ -2,10 +2,16 @@
 
 mod analytic;
 pub mod flit;
+mod levels;
 mod packet;
+mod reservation;
 
 pub use analytic::Analytic;
+pub use levels::{Neighbour, Published};
 pub use packet::{PacketNoc, QueueLimits};
+pub use reservation::{
+    MeshPort, ReservationError, ReservationHost, ReservationMesh, ReservationSettings, WaitingHead, WormFlit,
+};
 
 use crate::counters::NocCounters;
 use crate::route::{DropCause, RouteId};
