@@ -414,7 +414,7 @@ impl Region {
         if !self.heads.is_empty() {
             let heads = self.heads.take(now);
             for &(r, lane) in &heads {
-                self.begin_wait(r, lane);
+                self.begin_wait(r, lane, None);
             }
             self.heads.put_back(now, heads);
         }
@@ -424,7 +424,8 @@ impl Region {
         self.live[r as usize / 64] |= 1 << (r % 64);
     }
 
-    fn begin_wait(&mut self, r: u32, lane: u8) {
+    fn begin_wait(&mut self, r: u32, lane: u8, arrived: Option<u64>) {
+        self.order.asks(r, lane, arrived);
         let masks = &mut self.masks[r as usize];
         masks.waiting |= 1 << lane;
         masks.stirred = true;
@@ -448,11 +449,11 @@ impl Region {
             return;
         }
         if flying.flit.is_head() {
-            self.come_to_front(plan, r, lane, now);
+            self.come_to_front(plan, r, lane, now, true);
         } else if input.out != NONE {
             input.since = now as u32;
             self.bid_from(plan, r, lane, i);
-            self.order.enter(r, lane);
+            self.order.bids(r, lane, Some(now));
         }
     }
 
@@ -470,7 +471,7 @@ impl Region {
     }
 
     /// A head is at the front of its buffer from cycle `at` on.
-    fn come_to_front(&mut self, plan: &Plan, r: u32, lane: u8, at: u64) {
+    fn come_to_front(&mut self, plan: &Plan, r: u32, lane: u8, at: u64, arrived: bool) {
         let i = r as usize * plan.lanes + usize::from(lane);
         let empty = self.find_answer(plan, r, lane) == 0;
         let wait = match self.serial.routing(r, at) {
@@ -481,7 +482,7 @@ impl Region {
         if empty {
             self.discarding.push((r, lane, LossCause::NoWay));
         } else if wait == 0 {
-            self.begin_wait(r, lane);
+            self.begin_wait(r, lane, arrived.then_some(at));
         } else {
             self.heads.push(at + wait, (r, lane));
         }
@@ -566,7 +567,7 @@ impl Region {
                 self.take_channels(plan, r, now, &wins);
             }
         } else {
-            self.switch_any(plan, r, now, &wins);
+            self.switch_any(plan, r, now, &mut wins);
         }
         self.wins = wins;
         let masks = &self.masks[r as usize];
@@ -710,7 +711,7 @@ impl Region {
                 self.extra.wide[i * usize::from(plan.depth) + usize::from(input.head)].state = next;
             }
             self.bid_from(plan, r, lane, i);
-            self.order.enter(r, lane);
+            self.order.bids(r, lane, None);
         }
     }
 
@@ -905,7 +906,7 @@ impl Region {
             masks.ready &= !bit;
             input.out = NONE;
             if more {
-                self.come_to_front(plan, r, lane, now + 1);
+                self.come_to_front(plan, r, lane, now + 1, false);
             }
             return false;
         }

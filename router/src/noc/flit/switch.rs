@@ -20,8 +20,10 @@ pub(super) struct Scratch {
 /// What needs an order or a memory between cycles, for the knobs that have one.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    /// Inputs that bid, in the order they came, per router: flits that enter one output in one cycle queue in this order.
-    bidders: Vec<VecDeque<u8>>,
+    /// Per router, inputs whose head asks for a channel, in the order they came. Winners bid in this order.
+    askers: Vec<Queue>,
+    /// Inputs that bid, in the order they came: flits that enter one output in one cycle queue in this order.
+    bidders: Vec<Queue>,
     /// First cycle in which each output's link is free, per router and port.
     free_at: Vec<u64>,
     /// Departures of flits in each output's queue.
@@ -30,23 +32,55 @@ pub(super) struct Order {
     held: Vec<Lanes>,
 }
 
+/// Inputs in the order they came; those whose flit arrived in one cycle by port.
+#[derive(Clone, Debug, Default)]
+struct Queue(VecDeque<(u8, Option<u64>)>);
+
+impl Queue {
+    fn push(&mut self, lane: u8, arrived: Option<u64>) {
+        let later = |other: &&(u8, Option<u64>)| arrived.is_some() && other.1 == arrived && other.0 > lane;
+        let behind = self.0.iter().rev().take_while(later).count();
+        self.0.insert(self.0.len() - behind, (lane, arrived));
+    }
+}
+
 impl Order {
     pub(super) fn new(spec: &RouterSpec, routers: usize, ports: usize) -> Self {
         let many = spec.output_speedup > 1;
+        // Flits of one batch may leave by one output.
+        let batches = spec.booksim && spec.traversal > 1;
         let queues = spec.output_queue.is_some();
         Self {
-            bidders: vec![VecDeque::new(); if many { routers } else { 0 }],
-            free_at: vec![0; if many || queues { routers * ports } else { 0 }],
+            askers: vec![Queue::default(); if many { routers } else { 0 }],
+            bidders: vec![Queue::default(); if many { routers } else { 0 }],
+            free_at: vec![0; if many || queues || batches { routers * ports } else { 0 }],
             queued: vec![VecDeque::new(); if queues { routers * ports } else { 0 }],
             held: vec![0; if spec.hold_switch { routers } else { 0 }],
         }
     }
 
-    /// An input begins to bid.
+    /// An input begins to bid; `arrived` is the cycle in which its flit came, `None` if it was there before.
     #[inline]
-    pub(super) fn enter(&mut self, r: u32, lane: u8) {
+    pub(super) fn bids(&mut self, r: u32, lane: u8, arrived: Option<u64>) {
         if let Some(queue) = self.bidders.get_mut(r as usize) {
-            queue.push_back(lane);
+            queue.push(lane, arrived);
+        }
+    }
+
+    /// A head begins to ask.
+    #[inline]
+    pub(super) fn asks(&mut self, r: u32, lane: u8, arrived: Option<u64>) {
+        if let Some(queue) = self.askers.get_mut(r as usize) {
+            queue.push(lane, arrived);
+        }
+    }
+
+    /// Takes the winners out of the askers and puts them in the askers' order; losers go on asking.
+    fn winners(&mut self, r: u32, wins: &mut [(u8, u8)]) {
+        if let Some(queue) = self.askers.get_mut(r as usize) {
+            let place = |lane| queue.0.iter().position(|asker| asker.0 == lane);
+            wins.sort_by_key(|win| place(win.0));
+            queue.0.retain(|asker| wins.iter().all(|win| win.0 != asker.0));
         }
     }
 
@@ -192,8 +226,9 @@ impl Region {
     }
 
     /// The switch with every knob; takes the channels won on the way.
-    pub(super) fn switch_any(&mut self, plan: &Plan, r: u32, now: u64, wins: &[(u8, u8)]) {
+    pub(super) fn switch_any(&mut self, plan: &Plan, r: u32, now: u64, wins: &mut [(u8, u8)]) {
         let spec = &plan.spec;
+        self.order.winners(r, wins);
         if spec.vc_allocation == 0 {
             self.take_channels(plan, r, now, wins);
         }
@@ -296,18 +331,18 @@ impl Region {
                 }
             }
             Some(bidders) => {
-                for lane in bidders {
+                for (lane, _) in bidders.0 {
                     if winners >> lane & 1 == 0 || self.send_and_hold(plan, r, lane, now) {
-                        self.order.enter(r, lane);
+                        self.order.bids(r, lane, None);
                     }
                 }
                 let mut left = guesses;
                 while left != 0 {
                     let lane = left.trailing_zeros() as u8;
                     left &= left - 1;
-                    self.order.bidders[r as usize].retain(|&other| other != lane);
+                    self.order.bidders[r as usize].0.retain(|other| other.0 != lane);
                     if self.send_and_hold(plan, r, lane, now) {
-                        self.order.enter(r, lane);
+                        self.order.bids(r, lane, None);
                     }
                 }
             }
