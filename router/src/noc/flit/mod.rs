@@ -20,14 +20,18 @@
 //! | [`spec`] | the knobs, checked |
 //! | `plan` | what does not change: ports, delays, compiled routing |
 //! | `answers` | a routing function as a table |
-//! | `region` | a block of routers, one cycle at a time; the plain switch |
+//! | `region` | a block of routers and its endpoints, one cycle at a time |
+//! | `buffers` | flits come, move to the front, leave; credits come back |
+//! | `allocate` | allocation in the plain case |
 //! | `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
 //! | `booksim` | what a rival's router does beside its own pipeline |
 
+mod allocate;
 mod answers;
 mod arbiter;
 mod booksim;
+mod buffers;
 mod packet;
 mod plan;
 mod region;

@@ -1,7 +1,7 @@
 //! What does not change while flits move: the spec, the network and the routing function, compiled.
 
-use super::answers::{Answers, LOCAL, Ports};
-use super::spec::{Allocator, Priority, RouterSpec, Switching};
+use super::answers::{Answers, Ports};
+use super::spec::{Allocator, FlowControl, Priority, RouterSpec, Switching};
 use crate::routing::{Routing, Selection};
 use crate::topology::{LinkId, RouterId, Topology};
 use std::sync::Arc;
@@ -14,13 +14,15 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 pub(super) struct Way {
     /// Router at the other end, [`NOWHERE`] if there is no link.
     pub(super) router: u32,
-    /// Link class.
-    pub(super) class: u8,
+    /// Cycles from a grant to the next buffer.
+    pub(super) hop: u16,
+    /// Cycles from a grant to the credit's use at the other end.
+    pub(super) back: u16,
     /// Port at the other end.
     pub(super) port: u8,
 }
 
-const NO_WAY: Way = Way { router: NOWHERE, class: 0, port: 0 };
+const NO_WAY: Way = Way { router: NOWHERE, hop: 0, back: 0, port: 0 };
 
 /// Shared by all regions.
 pub(super) struct Plan {
@@ -39,9 +41,11 @@ pub(super) struct Plan {
     pub(super) down: Vec<[Way; 4]>,
     /// Links that enter each router, by the port they enter.
     pub(super) up: Vec<[Way; 4]>,
+    /// Router of each endpoint.
+    pub(super) router_of: Vec<u32>,
     /// Cycles from a grant to the next buffer and from a grant to the credit's use, by link class.
-    pub(super) hop: Vec<u64>,
-    pub(super) back: Vec<u64>,
+    hop: Vec<u64>,
+    back: Vec<u64>,
     /// The same between endpoint and router.
     pub(super) local_hop: u64,
     pub(super) eject_hop: u64,
@@ -51,8 +55,10 @@ pub(super) struct Plan {
     pub(super) head_wait: u64,
     /// Whether heads carry more than their word.
     pub(super) wide: bool,
-    /// Whether the switch is plain: iSLIP, one flit a port and cycle, nothing held, no priorities.
-    pub(super) plain_switch: bool,
+    /// Whether nothing is asked for that the short way through a cycle leaves out.
+    pub(super) lean: bool,
+    /// Free slots at which a buffer says stop, if links have stop and go.
+    pub(super) stop: Option<u8>,
     /// Whether allocators must run in every cycle in which something waits, because they turn.
     pub(super) restless: bool,
     /// Region of each router; empty if there is one.
@@ -84,12 +90,14 @@ impl Plan {
         for link in topology.links() {
             // East and west, north and south are 0, 1 and 2, 3: the port behind a link is the other of its pair.
             let (leaves, enters) = (link.direction as u8, link.direction as u8 ^ 1);
-            let class = link.class.0;
-            down[link.from.index()][usize::from(leaves)] = Way { router: link.to.0, class, port: enters };
-            up[link.to.index()][usize::from(enters)] = Way { router: link.from.0, class, port: leaves };
+            let cycles = spec.links[link.class.index()];
+            let (hop, back) = (spec.hop(cycles) as u16, spec.credit_return(cycles) as u16);
+            down[link.from.index()][usize::from(leaves)] = Way { router: link.to.0, hop, back, port: enters };
+            up[link.to.index()][usize::from(enters)] = Way { router: link.from.0, hop, back, port: leaves };
         }
         let local = u64::from(spec.local);
         let classes = spec.links.iter().copied();
+        let has_dead_links = (0..topology.links().len() as u32).any(|link| topology.is_dead(LinkId(link)));
         let asked = matches!(answers, Answers::Asked);
         let vct = spec.switching == Switching::VirtualCutThrough;
         let turns = |a| matches!(a, Allocator::Wavefront | Allocator::MaximumSize);
@@ -107,15 +115,12 @@ impl Plan {
             eject_back: 1 + local + u64::from(spec.credit),
             head_wait: u64::from(spec.routing) + u64::from(spec.vc_allocation.max(1)) - 1,
             wide: asked || vct || spec.priority == Priority::Age,
-            plain_switch: spec.switch_allocator == Allocator::Islip
-                && spec.arbiter == super::spec::Arbiter::RoundRobin
-                && spec.priority == Priority::None
-                && !spec.speculative
-                && spec.input_speedup == 1
-                && spec.output_speedup == 1
-                && spec.output_queue.is_none()
-                && !spec.hold_switch
-                && spec.vc_allocation > 0,
+            lean: spec.is_plain() && !asked && selection.is_none() && !has_dead_links,
+            stop: match spec.flow {
+                FlowControl::Credits => None,
+                FlowControl::OnOff { stop } => Some(stop),
+            },
+            router_of: topology.endpoints().iter().map(|endpoint| endpoint.router.0).collect(),
             restless: turns(spec.vc_allocator) || turns(spec.switch_allocator),
             region_of: Vec::new(),
             regions: 1,
@@ -178,10 +183,5 @@ impl Plan {
     #[inline]
     pub(super) fn region_of(&self, router: u32) -> usize {
         if self.region_of.is_empty() { 0 } else { usize::from(self.region_of[router as usize]) }
-    }
-
-    /// Whether a lane leads to or from an endpoint.
-    pub(super) fn is_local(&self, lane: u8) -> bool {
-        self.port(lane) >= LOCAL
     }
 }

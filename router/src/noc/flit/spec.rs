@@ -247,6 +247,23 @@ impl RouterSpec {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
+    /// Whether nothing but sizes and delays after allocation differs from the default.
+    pub(super) fn is_plain(&self) -> bool {
+        let same = Self {
+            channels: self.channels,
+            depth: self.depth,
+            switch_allocation: self.switch_allocation,
+            traversal: self.traversal,
+            credit: self.credit,
+            links: self.links.clone(),
+            local: self.local,
+            booksim: self.booksim,
+            ..Self::default()
+        };
+        // The rival's quirks show in nothing else that is plain.
+        *self == same && !(self.booksim && self.traversal >= 2)
+    }
+
     /// Cycles from a switch grant to the next buffer over a link of so many cycles.
     pub(super) fn hop(&self, link: u16) -> u64 {
         (u64::from(self.switch_allocation) + u64::from(self.traversal) + u64::from(link)).max(1)

@@ -354,7 +354,7 @@ impl Region {
     }
 
     fn send_and_hold(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) -> bool {
-        let more = self.send(plan, r, lane, now);
+        let more = self.send::<false>(plan, r, lane, now);
         if let Some(held) = self.order.held.get_mut(r as usize) {
             let bit = 1 << lane;
             *held = if more { *held | bit } else { *held & !bit };
