@@ -22,9 +22,11 @@
 
 mod counters;
 mod noc;
+pub mod random;
 mod route;
 mod routing;
 mod topology;
+pub mod traffic;
 
 pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
 pub use noc::{
