@@ -161,3 +161,45 @@ impl<R: BufRead> Lines<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufReader, Read};
+
+    /// Gives a line and a half, then fails.
+    struct Broken(bool);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if std::mem::replace(&mut self.0, true) {
+                return Err(std::io::Error::other("pulled out"));
+            }
+            buffer[..5].copy_from_slice(b"1\n2 3");
+            Ok(5)
+        }
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_told_with_its_line() {
+        let mut lines = Lines::new(BufReader::new(Broken(false)), ReadLimits::default());
+        let mut next = || lines.next_parsed(|line, text| Ok(Some((line, text.len()))));
+        assert_eq!(next().unwrap().unwrap(), (1, 1));
+        assert_eq!(next().unwrap().unwrap_err().to_string(), "reading failed at line 2: pulled out");
+        assert!(next().is_none());
+    }
+
+    #[test]
+    fn lines_are_cut_at_any_chunk() {
+        let text = "a\r\n\nbc\nd";
+        for capacity in 1..8 {
+            let reader = BufReader::with_capacity(capacity, text.as_bytes());
+            let mut lines = Lines::new(reader, ReadLimits::default());
+            let mut found = Vec::new();
+            while let Some(line) = lines.next_parsed(|_, text| Ok(Some(text.to_owned()))) {
+                found.push(line.unwrap());
+            }
+            assert_eq!(found, ["a", "", "bc", "d"]);
+        }
+    }
+}

@@ -76,7 +76,8 @@ pub struct Arrival {
     pub draw: u64,
 }
 
-/// Packets, source by source.
+/// Packets, source by source. Clones give the same packets, so that threads may each have one and ask for sources of
+/// their own.
 pub trait Traffic: Send {
     /// The next packet of a source; its cycle is never below that of the one before. `None`: there are no more, and
     /// there will be none.
