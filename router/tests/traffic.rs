@@ -4,7 +4,10 @@
 
 use proptest::prelude::*;
 use spikemesh_router::EndpointId;
-use spikemesh_router::traffic::{Arrival, Shape, Synthetic, Traffic, TrafficSpec};
+use spikemesh_router::traffic::{
+    Arrival, FlowDefaults, PacketLines, ReadLimits, Replay, Shape, SpikeLines, SpikeTiming, Synthetic, Traffic,
+    TrafficSpec, read_flows,
+};
 
 const PATTERNS: &[&str] =
     &["uniform", "tornado", "hotspot(3:2,5;fraction=0.4)", "local(mean=2)", "permutation"];
@@ -53,6 +56,26 @@ proptest! {
         for (source, mut found) in (0..24).zip(found) {
             found.extend(all_of(&mut mixed, source));
             prop_assert_eq!(found, all_of(&mut whole, source));
+        }
+    }
+
+    /// Damaged files are refused or read, and what is read can be asked for.
+    #[test]
+    fn no_file_panics(lines in prop::collection::vec("[0-9]{0,20}[ ,.x-]{0,2}[0-9.,x ]{0,30}|\\PC{0,20}", 0..12)) {
+        let text = lines.join("\n");
+        let limits = ReadLimits { faults: 3, line_bytes: 40 };
+        if let Ok(table) = read_flows(text.as_bytes(), FlowDefaults { pir: 0.5 }, limits)
+            && let Ok(mut traffic) = table.build(1000, (1, 2), 1)
+        {
+            (0..1000).for_each(|source| drop(traffic.next(EndpointId(source))));
+        }
+        let headed = format!("cycle,source,destinations,flits\n{text}");
+        if let Ok(mut replay) = Replay::try_from_packets(PacketLines::new(headed.as_bytes(), limits), 1000, 1) {
+            (0..1000).for_each(|source| drop(replay.next(EndpointId(source))));
+        }
+        for cycle_s in [1e-9, 0.0, f64::NAN] {
+            let timing = SpikeTiming { cores_per_tile: 4, cycle_s, step_cycles: u64::MAX, flits: 1 };
+            SpikeLines::new(headed.as_bytes(), timing, limits).for_each(drop);
         }
     }
 

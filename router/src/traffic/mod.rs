@@ -21,7 +21,7 @@ mod spikes;
 mod synthetic;
 mod text;
 
-pub use flows::{Flow, FlowDefaults, FlowTable, FlowTraffic, read_flows};
+pub use flows::{Flow, FlowDefaults, FlowError, FlowTable, FlowTraffic, read_flows};
 pub use lines::{LineFault, ReadError, ReadLimits};
 pub use patterns::{Pattern, PatternError, PatternKind, PatternSpec, patterns};
 pub use process::{ProcessKind, ProcessSpec, processes};
