@@ -12,19 +12,26 @@
 //! | [`Analytic`] | no contention, exact link loads | O(1) a packet |
 //! | [`PacketNoc`] | finite bandwidth, finite queues, back-pressure | O(hops log packets) a packet |
 //!
+//! Apart from chips, [`ReservationMesh`] is a wormhole router of flits with a reservation table and handshake links, and
+//! [`traffic`] makes packets to study a mesh with.
+//!
 //! Invariants and the tests that hold them (`tests/laws.rs`):
 //! - copies owed = delivered + dropped + in flight, at every call: `conservation`;
 //! - both levels count the same crossings of every link: `levels_agree_on_loads`;
 //! - a lone packet arrives at the same picosecond at both levels: `zero_load_is_exact`;
 //! - contention never makes an arrival earlier: `contention_only_delays`;
 //! - an XY path has Manhattan length, and a tree crosses no link twice: `routes_are_minimal_trees`;
-//! - queues never exceed their limit and a hotspot drains with one slot a queue: `hotspot_drains`.
+//! - queues never exceed their limit and a hotspot drains with one slot a queue: `hotspot_drains`;
+//! - curves measured with other simulators come out to their last digit: `tests/conformance`;
+//! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`.
 
 mod counters;
 mod noc;
+pub mod random;
 mod route;
 mod routing;
 mod topology;
+pub mod traffic;
 
 pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
 pub use noc::flit;

@@ -214,6 +214,10 @@ pub(crate) fn run(folders: &[PathBuf], kinds: &[Kind]) -> Totals {
     };
     for folder in folders {
         let files = match csv_files(folder) {
+            Ok(files) if files.is_empty() => {
+                refuse(folder, "there is no CSV file in it");
+                continue;
+            }
             Ok(files) => files,
             Err(e) => {
                 refuse(folder, &e.to_string());
