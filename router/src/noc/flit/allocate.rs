@@ -2,7 +2,6 @@
 
 use super::answers::Lanes;
 use super::arbiter::{next_after, next_from};
-use super::packet::mix_place;
 use super::plan::Plan;
 use super::region::{Region, RouterLoad};
 use super::spec::Switching;
@@ -83,7 +82,7 @@ impl Region {
             free,
             (RouterId(router), destination),
             &RouterLoad { region: self, plan },
-            mix_place(plan.seed, router, lane, now),
+            crate::random::word(plan.seed, u64::from(router) << 6 | u64::from(lane), now),
         );
         // The others may do better next time.
         self.masks[r as usize].stirred = true;

@@ -6,7 +6,8 @@ use super::packet::{Flit, Wide};
 use super::plan::Plan;
 use super::region::{Flying, GO, Message, NONE, Region, SIGNALS, STOP};
 use super::spec::Switching;
-use super::{Host, LossCause, mix};
+use super::{Host, LossCause};
+use crate::random;
 use crate::topology::{EndpointId, RouterId};
 
 impl Region {
@@ -258,7 +259,7 @@ impl Region {
         let router = self.first + r;
         let Some(link) = plan.link(router, plan.port(out)) else { return false };
         let crossed = self.sent[r as usize * usize::from(plan.ports.count) + usize::from(plan.port(out))];
-        let draw = mix(plan.seed ^ crossed, u64::from(link.0) << 8 | u64::from(lane));
+        let draw = random::word(plan.seed, u64::from(link.0) << 1, crossed);
         (draw as u32) < plan.flaky[link.index()].0
     }
 
@@ -329,7 +330,7 @@ impl Region {
     fn maybe_corrupt(&self, plan: &Plan, r: u32, port: u8, flit: Flit) -> Flit {
         let Some(link) = plan.link(self.first + r, port) else { return flit };
         let crossed = self.sent[r as usize * usize::from(plan.ports.count) + usize::from(port)];
-        let draw = mix(plan.seed ^ crossed, u64::from(link.0) << 8 | 0xff);
+        let draw = random::word(plan.seed, u64::from(link.0) << 1 | 1, crossed);
         if (draw as u32) < plan.flaky[link.index()].1 { flit.corrupted() } else { flit }
     }
 

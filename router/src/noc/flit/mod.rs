@@ -244,15 +244,7 @@ fn select(
     let mut draws = 0;
     let choice = selection.choose(&query, &mut || {
         draws += 1;
-        mix(seed, draws)
+        crate::random::word(seed, 0, draws)
     });
     lanes[choice]
-}
-
-/// A random word that depends on two words alone (splitmix64, Steele et al. 2014).
-fn mix(seed: u64, index: u64) -> u64 {
-    let mut z = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
 }

@@ -179,11 +179,6 @@ impl Slab {
     }
 }
 
-/// A random word for a choice at a router's input in a cycle.
-pub(super) fn mix_place(seed: u64, router: u32, lane: u8, now: u64) -> u64 {
-    super::mix(seed ^ now, u64::from(router) << 6 | u64::from(lane))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
