@@ -22,8 +22,8 @@
 //! | `answers` | a routing function as a table |
 //! | `region` | a block of routers and its endpoints, one cycle at a time |
 //! | `buffers` | flits come, move to the front, leave; credits come back |
-//! | `allocate` | allocation in the plain case |
-//! | `switch`, `arbiter` | allocation with every knob |
+//! | `lean` | the same for plain routers, in fewer instructions |
+//! | `allocate`, `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
 //! | `booksim` | what a rival's router does beside its own pipeline |
 
@@ -32,6 +32,7 @@ mod answers;
 mod arbiter;
 mod booksim;
 mod buffers;
+mod lean;
 mod packet;
 mod plan;
 mod region;

@@ -12,11 +12,9 @@
 //! | 6 | winners take their channels, granted flits leave | |
 
 use super::answers::{Answer, Answers, LOCAL, Lanes};
-use super::arbiter::{matrix, matrix_words};
 use super::packet::{Arrival, Flit, Packet, PacketHandle, Slab, Wide};
 use super::plan::Plan;
 use super::source::Source;
-use super::spec::Arbiter;
 use super::wheel::Wheel;
 use super::{Host, LossCause, Sources};
 use crate::routing::{Candidates, ChannelSet, Load};
@@ -50,30 +48,70 @@ pub(super) struct Masks {
     pub(super) stirred: bool,
 }
 
-/// An input virtual channel.
+/// A virtual channel of a port, as input and as output: 16 bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Input {
+pub(super) struct Lane {
+    /// As input: place of the front flit in its buffer.
     pub(super) head: u8,
+    /// Flits in its buffer.
     pub(super) len: u8,
     /// The output it owns.
     pub(super) out: u8,
+    /// Most flits its buffer ever held.
     pub(super) peak: u8,
     /// State the packet carries on.
     pub(super) next: u8,
+    /// As output: the input that owns it.
+    pub(super) owner: u8,
+    /// Flits sent whose slots have not come back.
+    pub(super) occupied: u8,
+    /// Pointers of plain channel allocation: as output, over inputs; as input, over outputs.
+    pub(super) grant: u8,
+    pub(super) accept: u8,
     /// Index of what its head may ask for; see [`Answers::BySide`].
-    pub(super) answer: u32,
+    pub(super) answer: u16,
     /// Low half of the cycle since which it waits for what it waits for now.
     pub(super) since: u32,
 }
 
-/// An output virtual channel.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
-    /// The input that owns it.
-    pub(super) owner: u8,
-    /// Flits sent whose slots have not come back.
-    pub(super) occupied: u8,
+const IDLE: Lane = Lane {
+    head: 0,
+    len: 0,
+    out: NONE,
+    peak: 0,
+    next: 0,
+    owner: NONE,
+    occupied: 0,
+    grant: 0,
+    accept: 0,
+    answer: 0,
+    since: 0,
+};
+
+/// A port of a router.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Port {
+    /// Flits that left by it.
+    pub(super) sent: u64,
+    /// Pointers of the plain switch: as output, over inputs; as input, over outputs, and over its channels.
+    pub(super) grant: u8,
+    pub(super) accept: u8,
+    pub(super) offset: u8,
 }
+
+/// The router at the other end of a direction's links.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Near {
+    /// Its position in the region, [`FAR`] if it is in another or there is none.
+    pub(super) router: u32,
+    /// Cycles from a grant to its buffer.
+    pub(super) hop: u16,
+    /// Cycles from a grant to its use of the credit.
+    pub(super) back: u16,
+}
+
+/// Not in this region.
+pub(super) const FAR: u32 = u32::MAX;
 
 /// Cycles that front flits of a router waited, by what for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,28 +149,18 @@ pub(super) struct Extra {
     pub(super) answers: Vec<Answer>,
 }
 
-/// Counters and pointers of the allocators of a region.
-#[derive(Debug)]
-pub(super) struct Arbiters {
-    /// Per router: channel grants, channel accepts (lanes each), switch grants (columns), switch accepts, offsets
-    /// (rows), and the rotations of both allocators.
-    pub(super) pointers: Vec<u8>,
-    pub(super) matrices: Vec<u64>,
-    pub(super) stride: usize,
-    pub(super) matrix_stride: usize,
-}
-
 /// A block of routers.
 pub(super) struct Region {
     pub(super) id: u32,
     /// First router.
     pub(super) first: u32,
     pub(super) masks: Vec<Masks>,
-    pub(super) inputs: Vec<Input>,
-    pub(super) outputs: Vec<Output>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) ports: Vec<Port>,
+    pub(super) near: Vec<[Near; 4]>,
     pub(super) flits: Vec<Flit>,
     pub(super) extra: Extra,
-    pub(super) arbiters: Arbiters,
+    pub(super) arbiters: super::switch::Arbiters,
     /// One bit a router that has something to do in every cycle.
     pub(super) live: Vec<u64>,
     /// Endpoints of the region, ascending, and where in that list each endpoint of the network is.
@@ -153,9 +181,7 @@ pub(super) struct Region {
     /// Inputs whose packet is being thrown away, and why.
     pub(super) discarding: Vec<(u32, u8, LossCause)>,
     pub(super) outbox: Vec<Vec<Message>>,
-    /// Flits that left each router by each port.
-    pub(super) sent: Vec<u64>,
-    /// Packets likewise, once a packet of several flits has been seen; until then they are as many as flits.
+    /// Packets that left each router by each port, once a packet of several flits has been seen; until then they are as many as flits.
     pub(super) sent_packets: Vec<u64>,
     pub(super) stalls: Vec<Stalls>,
     pub(super) serial: super::booksim::Serial,
@@ -176,26 +202,6 @@ impl Region {
             .filter(|&e| (first..first + count).contains(&plan.topology.endpoints()[e as usize].router.0))
             .collect();
         let asked = matches!(plan.answers, Answers::Asked);
-        let rows = ports * usize::from(spec.input_speedup);
-        let columns = ports * usize::from(spec.output_speedup);
-        let stride = 2 * lanes + columns + 2 * rows + 2;
-        let matrix_stride =
-            matrix_words(spec.arbiter, lanes, lanes) + matrix_words(spec.arbiter, rows, columns);
-        let mut pointers = vec![0; stride * routers];
-        for own in pointers.chunks_exact_mut(stride) {
-            let offsets = &mut own[2 * lanes + columns + rows..][..rows];
-            offsets
-                .iter_mut()
-                .enumerate()
-                .for_each(|(row, o)| *o = (row % usize::from(spec.input_speedup)) as u8);
-        }
-        let mut matrices = Vec::new();
-        if spec.arbiter == Arbiter::Matrix {
-            for _ in 0..routers {
-                matrices.extend(matrix(lanes, lanes).chain(matrix(lanes, lanes)));
-                matrices.extend(matrix(columns, rows).chain(matrix(rows, columns)));
-            }
-        }
         let slots = routers * lanes * usize::from(plan.depth);
         let locals = ports - usize::from(LOCAL);
         let mut source_at = vec![0; routers * locals];
@@ -207,17 +213,15 @@ impl Region {
             id,
             first,
             masks: vec![Masks::default(); routers],
-            inputs: vec![
-                Input { head: 0, len: 0, out: NONE, peak: 0, next: 0, answer: 0, since: 0 };
-                routers * lanes
-            ],
-            outputs: vec![Output { owner: NONE, occupied: 0 }; routers * lanes],
+            lanes: vec![IDLE; routers * lanes],
+            ports: vec![Port::default(); routers * ports],
+            near: (first..first + count).map(|router| near(plan, router, first..first + count)).collect(),
             flits: vec![Flit::default(); slots],
             extra: Extra {
                 wide: vec![Wide::default(); if plan.wide { slots } else { 0 }],
                 answers: vec![Answer::default(); if asked { routers * lanes } else { 0 }],
             },
-            arbiters: Arbiters { pointers, matrices, stride, matrix_stride },
+            arbiters: super::switch::Arbiters::new(plan, routers),
             live: vec![0; routers.div_ceil(64)],
             source_at,
             sources: vec![Source::new(spec.channels); endpoints.len()],
@@ -232,7 +236,6 @@ impl Region {
             heads: Wheel::new(ahead),
             discarding: Vec::new(),
             outbox: (0..plan.regions).map(|_| Vec::new()).collect(),
-            sent: vec![0; routers * ports],
             sent_packets: Vec::new(),
             stalls: vec![Stalls::default(); routers],
             serial: super::booksim::Serial::new(spec, routers),
@@ -253,17 +256,16 @@ impl Region {
             host.generate(now, &mut sources);
         }
         self.inject(plan, now, host);
-        if plan.lean {
-            self.routers::<true, H>(plan, now, host);
-        } else {
-            self.routers::<false, H>(plan, now, host);
+        match &plan.answers {
+            Answers::BySide(table) if plan.lean => self.routers_lean(plan, table, now),
+            _ => self.routers(plan, now, host),
         }
     }
 
-    /// Steps 4 to 6. `LEAN` leaves out what only some specs need.
-    fn routers<const LEAN: bool, H: Host>(&mut self, plan: &Plan, now: u64, host: &mut H) {
-        self.routers_take::<LEAN>(plan, now);
-        if !LEAN && !self.discarding.is_empty() {
+    /// Steps 4 to 6 with every knob.
+    fn routers<H: Host>(&mut self, plan: &Plan, now: u64, host: &mut H) {
+        self.routers_take(plan, now);
+        if !self.discarding.is_empty() {
             self.discard(plan, now, host);
         }
         for word in 0..self.live.len() {
@@ -271,7 +273,7 @@ impl Region {
             while left != 0 {
                 let r = word as u32 * 64 + left.trailing_zeros();
                 left &= left - 1;
-                self.route_cycle::<LEAN>(plan, r, now);
+                self.route_cycle(plan, r, now);
             }
         }
     }
@@ -411,7 +413,7 @@ impl Region {
             self.sources[s].begin(channel, index * plan.regions + self.id, offer.flits);
             state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
             if offer.flits > 1 && self.sent_packets.is_empty() {
-                self.sent_packets = self.sent.clone();
+                self.sent_packets = self.ports.iter().map(|port| port.sent).collect();
             }
         }
         let source = &mut self.sources[s];
@@ -442,9 +444,18 @@ impl Region {
 
     /// Wide word of the head at the front of an input.
     pub(super) fn front_wide(&self, plan: &Plan, i: usize) -> Wide {
-        let slot = i * usize::from(plan.depth) + usize::from(self.inputs[i].head);
+        let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
         self.extra.wide.get(slot).copied().unwrap_or_default()
     }
+}
+
+/// Neighbours of a router by direction.
+fn near(plan: &Plan, router: u32, region: std::ops::Range<u32>) -> [Near; 4] {
+    std::array::from_fn(|direction| {
+        let (down, up) = (plan.down[router as usize][direction], plan.up[router as usize][direction]);
+        let here = if region.contains(&down.router) { down.router - region.start } else { FAR };
+        Near { router: here, hop: down.hop, back: up.back }
+    })
 }
 
 /// The load as a router of the region sees it.
@@ -454,11 +465,11 @@ pub(super) struct RouterLoad<'a> {
 }
 
 impl RouterLoad<'_> {
-    fn outputs(&self, link: LinkId) -> Option<(usize, &[Output])> {
+    fn outputs(&self, link: LinkId) -> Option<(usize, &[Lane])> {
         let link = &self.plan.topology.links()[link.index()];
         let r = link.from.0.checked_sub(self.region.first)? as usize;
         let first = r * self.plan.lanes + usize::from(self.plan.lane_of(link.direction as u8, 0));
-        Some((r, self.region.outputs.get(first..first + usize::from(self.plan.spec.channels))?))
+        Some((r, self.region.lanes.get(first..first + usize::from(self.plan.spec.channels))?))
     }
 }
 

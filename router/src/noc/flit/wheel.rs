@@ -4,21 +4,19 @@
 #[derive(Debug)]
 pub(super) struct Wheel<T> {
     slots: Vec<Vec<T>>,
-    pending: usize,
 }
 
 impl<T> Wheel<T> {
     /// For events up to `ahead` cycles after the cycle being worked on.
     pub(super) fn new(ahead: u64) -> Self {
         let slots = (ahead + 1).next_power_of_two() as usize;
-        Self { slots: (0..slots).map(|_| Vec::new()).collect(), pending: 0 }
+        Self { slots: (0..slots).map(|_| Vec::new()).collect() }
     }
 
     #[inline]
     pub(super) fn push(&mut self, cycle: u64, event: T) {
         let slot = cycle as usize & (self.slots.len() - 1);
         self.slots[slot].push(event);
-        self.pending += 1;
     }
 
     /// Takes the events of a cycle; the emptied list comes back through [`Wheel::put_back`].
@@ -26,7 +24,6 @@ impl<T> Wheel<T> {
     pub(super) fn take(&mut self, cycle: u64) -> Vec<T> {
         let slot = cycle as usize & (self.slots.len() - 1);
         let events = std::mem::take(&mut self.slots[slot]);
-        self.pending -= events.len();
         events
     }
 
@@ -41,14 +38,11 @@ impl<T> Wheel<T> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pending == 0
+        self.slots.iter().all(Vec::is_empty)
     }
 
     /// The first cycle from `now` on that has an event.
     pub(super) fn next(&self, now: u64) -> Option<u64> {
-        if self.pending == 0 {
-            return None;
-        }
         (now..now + self.slots.len() as u64).find(|&cycle| {
             let slot = cycle as usize & (self.slots.len() - 1);
             !self.slots[slot].is_empty()
