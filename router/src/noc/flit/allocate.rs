@@ -9,16 +9,16 @@ use crate::topology::{EndpointId, RouterId};
 impl Region {
     /// Steps 5 and 6 at one router.
     pub(super) fn route_cycle(&mut self, plan: &Plan, r: u32, now: u64) {
-        let masks = self.masks[r as usize];
+        let masks = self.sites[r as usize].masks;
         let mut wins = std::mem::take(&mut self.wins);
         wins.clear();
         if masks.waiting != 0 && (masks.stirred || plan.restless) {
-            self.masks[r as usize].stirred = false;
+            self.sites[r as usize].masks.stirred = false;
             self.allocate_any(plan, r, now, masks.waiting, &mut wins);
         }
         self.switch_any(plan, r, now, &mut wins);
         self.wins = wins;
-        let masks = &self.masks[r as usize];
+        let masks = &self.sites[r as usize].masks;
         let asks = masks.waiting != 0 && (masks.stirred || plan.restless);
         if !asks && masks.ready == 0 && !(plan.restless && masks.holding != 0) {
             self.live[r as usize / 64] &= !(1 << (r % 64));
@@ -28,7 +28,7 @@ impl Region {
     /// Channels a waiting head asks for now.
     pub(super) fn wanted(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) -> Lanes {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let masks = &self.masks[r as usize];
+        let masks = &self.sites[r as usize].masks;
         let mut free = self.answer(plan, i).allowed & !masks.owned;
         if plan.spec.busy_when_full {
             free &= !masks.full;
@@ -69,7 +69,7 @@ impl Region {
             crate::random::word(plan.seed, u64::from(router) << 6 | u64::from(lane), now),
         );
         // The others may do better next time.
-        self.masks[r as usize].stirred = true;
+        self.sites[r as usize].masks.stirred = true;
         chosen
     }
 }

@@ -35,7 +35,7 @@ impl Region {
 
     fn begin_wait(&mut self, r: u32, lane: u8, arrived: Option<u64>) {
         self.order.asks(r, lane, arrived);
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.waiting |= 1 << lane;
         masks.stirred = true;
         self.wake(r);
@@ -71,7 +71,7 @@ impl Region {
 
     /// An input that owns an output has a flit at its front: it bids if the output has a slot.
     pub(super) fn bid_from(&mut self, plan: &Plan, r: u32, lane: u8, i: usize, arrived: Option<u64>) {
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.holding |= 1 << lane;
         let has_slot = masks.full >> self.lanes[i].out & 1 == 0;
         masks.ready |= u64::from(has_slot) << lane;
@@ -138,10 +138,11 @@ impl Region {
         let output = &mut self.lanes[r as usize * plan.lanes + usize::from(lane)];
         output.occupied -= 1;
         let bit = 1 << lane;
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         let was_full = masks.full & bit != 0;
-        if output.occupied == 0 && masks.tail_gone & bit != 0 {
-            masks.tail_gone &= !bit;
+        let empty = output.occupied == 0;
+        if let Some(gone) = self.tail_gone.get_mut(r as usize).filter(|gone| empty && **gone & bit != 0) {
+            *gone &= !bit;
             masks.owned &= !bit;
             masks.stirred = true;
             self.live[r as usize / 64] |= 1 << (r % 64);
@@ -159,13 +160,14 @@ impl Region {
     /// An output that was full has a slot again.
     fn has_room(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) {
         let bit = 1 << lane;
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.full &= !bit;
         let owner = self.lanes[r as usize * plan.lanes + usize::from(lane)].owner;
-        if masks.owned & bit != 0 && masks.tail_gone & bit == 0 && masks.holding >> owner & 1 == 1 {
+        let tail_gone = self.tail_gone.get(r as usize).is_some_and(|gone| gone & bit != 0);
+        if masks.owned & bit != 0 && !tail_gone && masks.holding >> owner & 1 == 1 {
             masks.ready |= 1 << owner;
             let input = &mut self.lanes[r as usize * plan.lanes + usize::from(owner)];
-            self.stalls[r as usize].credit += u64::from((now as u32).wrapping_sub(input.since));
+            self.sites[r as usize].stalls.credit += u64::from((now as u32).wrapping_sub(input.since));
             input.since = now as u32;
             self.wake(r);
         }
@@ -177,14 +179,14 @@ impl Region {
         if signal == GO {
             return self.has_room(plan, r, lane, now);
         }
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.full |= 1 << lane;
         let owner = self.lanes[r as usize * plan.lanes + usize::from(lane)].owner;
         if masks.owned >> lane & 1 == 1 && masks.ready >> owner & 1 == 1 {
             masks.ready &= !(1 << owner);
             let input = &mut self.lanes[r as usize * plan.lanes + usize::from(owner)];
             let waited = (now as u32).wrapping_sub(input.since) as i32;
-            self.stalls[r as usize].switch += waited.max(0) as u64;
+            self.sites[r as usize].stalls.switch += waited.max(0) as u64;
             input.since = now as u32;
         }
     }
@@ -193,9 +195,9 @@ impl Region {
     pub(super) fn take_channels(&mut self, plan: &Plan, r: u32, now: u64, wins: &[(u8, u8)]) {
         for &(lane, out) in wins {
             if !plan.flaky.is_empty() && self.is_dropped(plan, r, out) {
-                self.masks[r as usize].waiting &= !(1 << lane);
+                self.sites[r as usize].masks.waiting &= !(1 << lane);
                 self.discarding.push((r, lane, LossCause::FlakyLink));
-                self.masks[r as usize].stirred = true;
+                self.sites[r as usize].masks.stirred = true;
                 continue;
             }
             self.take_channel(plan, r, now, lane, out);
@@ -204,13 +206,13 @@ impl Region {
 
     pub(super) fn take_channel(&mut self, plan: &Plan, r: u32, now: u64, lane: u8, out: u8) {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.waiting &= !(1 << lane);
         masks.owned |= 1 << out;
         self.lanes[r as usize * plan.lanes + usize::from(out)].owner = lane;
         let next = self.answer(plan, i).next(out);
         let input = &mut self.lanes[i];
-        self.stalls[r as usize].channel += u64::from((now as u32).wrapping_sub(input.since));
+        self.sites[r as usize].stalls.channel += u64::from((now as u32).wrapping_sub(input.since));
         input.since = now as u32 + 1;
         input.out = out;
         input.next = next as u8;
@@ -237,11 +239,10 @@ impl Region {
         let mut flit = self.flits[slot].onward(u32::from(input.next));
         // A speculative grant comes a cycle before the wait for it would begin.
         let waited = (now as u32).wrapping_sub(input.since) as i32;
-        self.stalls[r as usize].switch += waited.max(0) as u64;
+        self.sites[r as usize].stalls.switch += waited.max(0) as u64;
         input.since = now as u32 + 1;
-        self.grants += 1;
 
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         let bit = 1u64 << (out & 63);
         if plan.stop.is_none() {
             let output = &mut self.lanes[r as usize * plan.lanes + usize::from(out)];
@@ -252,18 +253,19 @@ impl Region {
         }
         let tail = flit.is_tail();
         if tail {
-            if plan.spec.wait_for_tail_credit {
-                masks.tail_gone |= bit;
-            } else {
-                masks.owned &= !bit;
-                masks.stirred = true;
+            match self.tail_gone.get_mut(r as usize) {
+                Some(gone) => *gone |= bit,
+                None => {
+                    masks.owned &= !bit;
+                    masks.stirred = true;
+                }
             }
         }
         let (port, channel) = plan.lane[usize::from(out & 63)];
         let count = r as usize * usize::from(plan.ports.count) + usize::from(port);
         self.ports[count].sent += 1;
-        if !self.sent_packets.is_empty() && flit.is_head() {
-            self.sent_packets[count] += 1;
+        if !flit.is_head() {
+            self.bodies[count] += 1;
         }
         let mut late = self.serial.crossing(r, now);
         late += self.order.departure(count, now + late);
@@ -278,7 +280,7 @@ impl Region {
             let at = now + u64::from(way.hop) + late;
             let to = plan.lane_of(way.port, channel);
             let local = way.router.wrapping_sub(self.first);
-            if (local as usize) < self.masks.len() {
+            if (local as usize) < self.sites.len() {
                 self.flying.push(at, Flying { flit, to: (local, to), wide });
             } else {
                 let flying = Flying { flit, to: (way.router, to), wide };
@@ -308,7 +310,7 @@ impl Region {
         let at = now + u64::from(way.back);
         let out = plan.lane_of(way.port, channel) | signal;
         let local = way.router.wrapping_sub(self.first);
-        if (local as usize) < self.masks.len() {
+        if (local as usize) < self.sites.len() {
             self.credits.push(at, (local, out));
         } else {
             self.outbox[plan.region_of(way.router)].push(Message::Credit { at, router: way.router, lane: out });
@@ -327,7 +329,7 @@ impl Region {
         input.head = next_after(input.head, usize::from(plan.depth));
         input.len -= 1;
         let more = input.len > 0;
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         let bit = 1u64 << (lane & 63);
         if tail {
             masks.holding &= !bit;
@@ -360,7 +362,6 @@ impl Region {
             }
             let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
             let flit = self.flits[slot];
-            self.grants += 1;
             self.pop(plan, r, lane, now, flit.is_tail());
             if flit.is_tail() {
                 self.done(plan, now, flit, Some(cause), host);

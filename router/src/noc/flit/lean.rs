@@ -1,8 +1,9 @@
 //! The short way through a cycle: iSLIP, credits, wormhole, look-ahead routing from a table, and nothing else.
 //!
 //! The same rules as in `buffers` and `allocate`, which have every knob; a test holds both to the same cycles. Here
-//! a router that has one thing to do is done with it in some hundred instructions: heads that want different channels, and
-//! flits that want different ports both ways, need no allocator, only its pointers moved.
+//! a router that has one thing to do is done with it in few instructions: heads that want different channels, and
+//! flits that want different ports both ways, need no allocator, only its pointers moved. Sizes are constants where
+//! they are common ones.
 
 use super::answers::{LOCAL, Lanes, SideTable};
 use super::arbiter::{next_after, next_from};
@@ -10,7 +11,53 @@ use super::packet::Wide;
 use super::plan::Plan;
 use super::region::{FAR, Flying, Lane, Masks, Message, NONE, Port, Region};
 
-/// Iterates over the bits of a mask, ascending.
+/// Sizes of a router.
+pub(super) trait Shape {
+    fn ports(plan: &Plan) -> usize;
+    fn channels(plan: &Plan) -> usize;
+    fn depth(plan: &Plan) -> usize;
+    fn lanes(plan: &Plan) -> usize {
+        Self::ports(plan) * Self::channels(plan)
+    }
+}
+
+/// Four directions, one endpoint, and these many channels of this depth.
+pub(super) struct Fixed<const CHANNELS: usize, const DEPTH: usize>;
+
+impl<const CHANNELS: usize, const DEPTH: usize> Shape for Fixed<CHANNELS, DEPTH> {
+    #[inline(always)]
+    fn ports(_: &Plan) -> usize {
+        5
+    }
+    #[inline(always)]
+    fn channels(_: &Plan) -> usize {
+        CHANNELS
+    }
+    #[inline(always)]
+    fn depth(_: &Plan) -> usize {
+        DEPTH
+    }
+}
+
+/// Any.
+pub(super) struct Any;
+
+impl Shape for Any {
+    #[inline(always)]
+    fn ports(plan: &Plan) -> usize {
+        plan.ports.count.into()
+    }
+    #[inline(always)]
+    fn channels(plan: &Plan) -> usize {
+        plan.spec.channels.into()
+    }
+    #[inline(always)]
+    fn depth(plan: &Plan) -> usize {
+        plan.depth.into()
+    }
+}
+
+/// Does `$body` for every bit of a mask, ascending.
 macro_rules! for_each_bit {
     ($bit:ident in $mask:expr => $body:block) => {
         let mut left = $mask;
@@ -25,33 +72,47 @@ macro_rules! for_each_bit {
 impl Region {
     /// Steps 4 to 6.
     pub(super) fn routers_lean(&mut self, plan: &Plan, table: &SideTable, now: u64) {
+        match (plan.ports.count, plan.spec.channels, plan.depth) {
+            (5, 1, 4) => self.routers_of::<Fixed<1, 4>>(plan, table, now),
+            (5, 1, 8) => self.routers_of::<Fixed<1, 8>>(plan, table, now),
+            (5, 2, 4) => self.routers_of::<Fixed<2, 4>>(plan, table, now),
+            (5, 2, 8) => self.routers_of::<Fixed<2, 8>>(plan, table, now),
+            (5, 4, 4) => self.routers_of::<Fixed<4, 4>>(plan, table, now),
+            (5, 4, 8) => self.routers_of::<Fixed<4, 8>>(plan, table, now),
+            _ => self.routers_of::<Any>(plan, table, now),
+        }
+    }
+
+    fn routers_of<S: Shape>(&mut self, plan: &Plan, table: &SideTable, now: u64) {
         let flying = self.flying.take(now);
         for flying in &flying {
-            self.arrive(plan, table, flying, now);
+            self.arrive::<S>(plan, table, flying, now);
         }
         self.flying.put_back(now, flying);
         let credits = self.credits.take(now);
         for &(r, lane) in &credits {
-            self.credit_lean(plan, r, lane, now);
+            self.credit_lean::<S>(plan, r, lane, now);
         }
         self.credits.put_back(now, credits);
         for word in 0..self.live.len() {
+            let mut idle = 0;
             for_each_bit!(bit in self.live[word] => {
                 let r = word as u32 * 64 + u32::from(bit);
-                if !self.router_lean(plan, table, r, now) {
-                    self.live[word] &= !(1 << bit);
+                if !self.router_lean::<S>(plan, table, r, now) {
+                    idle |= 1 << bit;
                 }
             });
+            self.live[word] &= !idle;
         }
     }
 
     #[inline(always)]
-    fn arrive(&mut self, plan: &Plan, table: &SideTable, flying: &Flying, now: u64) {
+    fn arrive<S: Shape>(&mut self, plan: &Plan, table: &SideTable, flying: &Flying, now: u64) {
         let (r, at) = flying.to;
-        let i = r as usize * plan.lanes + usize::from(at);
+        let i = r as usize * S::lanes(plan) + usize::from(at);
+        let depth = S::depth(plan);
         let lane = &mut self.lanes[i];
         let place = usize::from(lane.head) + usize::from(lane.len);
-        let depth = usize::from(plan.depth);
         let place = if place >= depth { place - depth } else { place };
         self.flits[i * depth + place] = flying.flit;
         lane.len += 1;
@@ -59,15 +120,14 @@ impl Region {
         if lane.len > 1 {
             return;
         }
-        let masks = &mut self.masks[r as usize];
+        lane.since = now as u32;
+        let masks = &mut self.sites[r as usize].masks;
         let flit = flying.flit;
         if flit.is_head() {
             lane.answer = table.index(self.first + r, flit.destination(), flit.state(), &plan.ports);
-            lane.since = now as u32;
             masks.waiting |= 1 << at;
             masks.stirred = true;
         } else {
-            lane.since = now as u32;
             masks.holding |= 1 << at;
             if masks.full >> (lane.out & 63) & 1 == 1 {
                 return;
@@ -78,21 +138,23 @@ impl Region {
     }
 
     #[inline(always)]
-    fn credit_lean(&mut self, plan: &Plan, r: u32, at: u8, now: u64) {
-        let lanes = &mut self.lanes[r as usize * plan.lanes..][..plan.lanes];
-        let lane = &mut lanes[usize::from(at)];
+    fn credit_lean<S: Shape>(&mut self, plan: &Plan, r: u32, at: u8, now: u64) {
+        let first = r as usize * S::lanes(plan);
+        let lane = &mut self.lanes[first + usize::from(at)];
+        // The tail's release is not awaited, so only an output that was full matters to anyone.
+        let was_full = usize::from(lane.occupied) == S::depth(plan);
         lane.occupied -= 1;
-        let owner = lane.owner;
-        let masks = &mut self.masks[r as usize];
-        let bit = 1 << at;
-        if masks.full & bit == 0 {
+        if !was_full {
             return;
         }
-        masks.full &= !bit;
-        if masks.owned & bit != 0 && masks.holding >> owner & 1 == 1 {
-            masks.ready |= 1 << owner;
-            let lane = &mut lanes[usize::from(owner)];
-            self.stalls[r as usize].credit += u64::from((now as u32).wrapping_sub(lane.since));
+        let owner = lane.owner & 63;
+        let site = &mut self.sites[r as usize];
+        let bit = 1 << at;
+        site.masks.full &= !bit;
+        if site.masks.owned & bit != 0 && site.masks.holding >> owner & 1 == 1 {
+            site.masks.ready |= 1 << owner;
+            let lane = &mut self.lanes[first + usize::from(owner)];
+            site.stalls.credit += u64::from((now as u32).wrapping_sub(lane.since));
             lane.since = now as u32;
             self.live[r as usize / 64] |= 1 << (r % 64);
         }
@@ -100,119 +162,143 @@ impl Region {
 
     /// Steps 5 and 6 at one router; whether it has something to do in the next cycle.
     #[inline(always)]
-    fn router_lean(&mut self, plan: &Plan, table: &SideTable, r: u32, now: u64) -> bool {
-        let masks = self.masks[r as usize];
+    fn router_lean<S: Shape>(&mut self, plan: &Plan, table: &SideTable, r: u32, now: u64) -> bool {
+        let site = &mut self.sites[r as usize];
+        let bids = site.masks.ready;
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
-        if masks.waiting != 0 && masks.stirred {
-            let lanes = &mut self.lanes[r as usize * plan.lanes..][..plan.lanes];
-            self.stalls[r as usize].channel +=
-                allocate_channels(table, &mut self.masks[r as usize], lanes, now as u32);
+        if site.masks.stirred && site.masks.waiting != 0 {
+            let count = S::lanes(plan);
+            let lanes = &mut self.lanes[r as usize * count..][..count];
+            site.stalls.channel += allocate_channels(table, &mut site.masks, lanes, now as u32);
         }
-        if masks.ready != 0 {
-            let lanes = &self.lanes[r as usize * plan.lanes..][..plan.lanes];
-            let ports =
-                &self.ports[r as usize * usize::from(plan.ports.count)..][..usize::from(plan.ports.count)];
-            let winners = if masks.ready & (masks.ready - 1) == 0 {
-                masks.ready
-            } else {
-                match_switch(plan, masks.ready, lanes, ports)
-            };
+        if bids != 0 {
+            let winners = if bids & (bids - 1) == 0 { bids } else { self.match_switch::<S>(plan, r, bids) };
             for_each_bit!(lane in winners => {
-                self.send_lean(plan, table, r, lane, now);
+                self.send_lean::<S>(plan, table, r, lane, now);
             });
         }
-        let masks = &self.masks[r as usize];
-        masks.ready != 0 || (masks.waiting != 0 && masks.stirred)
+        let masks = &self.sites[r as usize].masks;
+        masks.ready != 0 || (masks.stirred && masks.waiting != 0)
     }
 
     /// A lane wins the switch: pointers move past the pair, the row's offset past the lane, and its flit leaves.
     #[inline(always)]
-    fn send_lean(&mut self, plan: &Plan, table: &SideTable, r: u32, at: u8, now: u64) {
-        let lanes = &mut self.lanes[r as usize * plan.lanes..][..plan.lanes];
-        let ports =
-            &mut self.ports[r as usize * usize::from(plan.ports.count)..][..usize::from(plan.ports.count)];
-        let masks = &mut self.masks[r as usize];
+    fn send_lean<S: Shape>(&mut self, plan: &Plan, table: &SideTable, r: u32, at: u8, now: u64) {
+        let (count, ports, depth) = (S::lanes(plan), S::ports(plan), S::depth(plan));
+        let site = &mut self.sites[r as usize];
         let bit = 1u64 << at;
-        let lane = &mut lanes[usize::from(at)];
-        let out = lane.out;
+        let i = r as usize * count + usize::from(at);
+        let lane = &mut self.lanes[i];
+        let out = lane.out & 63;
         let (row, channel) = plan.lane[usize::from(at & 63)];
-        let (column, out_channel) = plan.lane[usize::from(out & 63)];
-        let input = &mut ports[usize::from(row)];
-        input.accept = next_after(column, usize::from(plan.ports.count));
-        input.offset = next_after(channel, usize::from(plan.spec.channels));
-        let output = &mut ports[usize::from(column)];
-        output.grant = next_after(row, usize::from(plan.ports.count));
-        output.sent += 1;
-
-        let depth = plan.depth;
-        let first = (r as usize * plan.lanes + usize::from(at)) * usize::from(depth);
-        let flits = &self.flits[first..][..usize::from(depth)];
-        let flit = flits[usize::from(lane.head)].onward(u32::from(lane.next));
+        let (column, out_channel) = plan.lane[usize::from(out)];
+        let flit = self.flits[i * depth + usize::from(lane.head)].onward(u32::from(lane.next));
         let waited = (now as u32).wrapping_sub(lane.since);
         if waited != 0 {
-            self.stalls[r as usize].switch += u64::from(waited);
+            site.stalls.switch += u64::from(waited);
         }
-        self.grants += 1;
         lane.since = now as u32 + 1;
-        lane.head = next_after(lane.head, usize::from(depth));
+        lane.head = next_after(lane.head, depth);
         lane.len -= 1;
         if flit.is_tail() {
-            masks.owned &= !(1 << out);
-            masks.stirred = true;
-            masks.holding &= !bit;
-            masks.ready &= !bit;
+            site.masks.owned &= !(1 << out);
+            site.masks.stirred = true;
+            site.masks.holding &= !bit;
+            site.masks.ready &= !bit;
             lane.out = NONE;
             if lane.len > 0 {
-                let head = flits[usize::from(lane.head)];
+                let head = self.flits[i * depth + usize::from(lane.head)];
                 lane.answer = table.index(self.first + r, head.destination(), head.state(), &plan.ports);
-                masks.waiting |= bit;
+                site.masks.waiting |= bit;
             }
         } else if lane.len == 0 {
-            masks.holding &= !bit;
-            masks.ready &= !bit;
+            site.masks.holding &= !bit;
+            site.masks.ready &= !bit;
         }
-        let output = &mut lanes[usize::from(out)];
+        let output = &mut self.lanes[r as usize * count + usize::from(out)];
         output.occupied += 1;
-        if output.occupied == depth {
-            masks.full |= 1 << out;
-            masks.ready &= !bit;
+        if usize::from(output.occupied) == depth {
+            site.masks.full |= 1 << out;
+            site.masks.ready &= !bit;
         }
-        if !self.sent_packets.is_empty() && flit.is_head() {
-            self.sent_packets[r as usize * usize::from(plan.ports.count) + usize::from(column)] += 1;
+        let input = &mut self.ports[r as usize * ports + usize::from(row)];
+        input.accept = next_after(column, ports);
+        input.offset = next_after(channel, S::channels(plan));
+        let output = &mut self.ports[r as usize * ports + usize::from(column)];
+        output.grant = next_after(row, ports);
+        output.sent += 1;
+        if !flit.is_head() {
+            self.bodies[r as usize * ports + usize::from(column)] += 1;
         }
 
-        let near = &self.near[r as usize];
+        // The port behind a link is the other of its pair: east and west are 0 and 1, north and south 2 and 3.
         if column >= LOCAL {
             self.to_sinks.push(now + plan.eject_hop, (flit, flit.destination(), out_channel));
         } else {
-            let way = near[usize::from(column)];
-            // The port behind a link is the other of its pair: east and west are 0 and 1, north and south 2 and 3.
-            let to = plan.lane_of(column ^ 1, out_channel);
-            let flying = Flying { flit, to: (way.router, to), wide: Wide::default() };
+            let way = site.near[usize::from(column)];
+            let to = (column ^ 1) * S::channels(plan) as u8 + out_channel;
             let at = now + u64::from(way.hop);
+            let flying = Flying { flit, to: (way.router, to), wide: Wide::default() };
             if way.router == FAR {
-                let router = plan.down[(self.first + r) as usize][usize::from(column)].router;
-                let flying = Flying { to: (router, to), ..flying };
-                self.outbox[plan.region_of(router)].push(Message::Flit { at, flying });
-            } else {
-                self.flying.push(at, flying);
+                return self.leave_region::<S>(plan, r, column, at, flying, (row, channel, now));
             }
+            self.flying.push(at, flying);
         }
+        self.free_slot::<S>(plan, r, row, channel, now);
+    }
+
+    /// Tells the sender behind an input of a free slot.
+    #[inline(always)]
+    fn free_slot<S: Shape>(&mut self, plan: &Plan, r: u32, row: u8, channel: u8, now: u64) {
         if row >= LOCAL {
-            let locals = usize::from(plan.ports.count - LOCAL);
+            let locals = S::ports(plan) - usize::from(LOCAL);
             let source = self.source_at[r as usize * locals + usize::from(row - LOCAL)];
             self.to_sources.push(now + plan.source_back, (source, channel));
-        } else {
-            let way = near[usize::from(row)];
-            let at = now + u64::from(way.back);
-            let to = plan.lane_of(row ^ 1, channel);
-            if way.router == FAR {
-                let router = plan.up[(self.first + r) as usize][usize::from(row)].router;
-                self.outbox[plan.region_of(router)].push(Message::Credit { at, router, lane: to });
-            } else {
-                self.credits.push(at, (way.router, to));
-            }
+            return;
         }
+        let way = self.sites[r as usize].near[usize::from(row)];
+        let at = now + u64::from(way.back);
+        let to = (row ^ 1) * S::channels(plan) as u8 + channel;
+        if way.router == FAR {
+            let router = plan.up[(self.first + r) as usize][usize::from(row)].router;
+            self.outbox[plan.region_of(router)].push(Message::Credit { at, router, lane: to });
+        } else {
+            self.credits.push(at, (way.router, to));
+        }
+    }
+
+    #[cold]
+    fn leave_region<S: Shape>(
+        &mut self,
+        plan: &Plan,
+        r: u32,
+        column: u8,
+        at: u64,
+        flying: Flying,
+        (row, channel, now): (u8, u8, u64),
+    ) {
+        let router = plan.down[(self.first + r) as usize][usize::from(column)].router;
+        let flying = Flying { to: (router, flying.to.1), ..flying };
+        self.outbox[plan.region_of(router)].push(Message::Flit { at, flying });
+        self.free_slot::<S>(plan, r, row, channel, now);
+    }
+
+    /// The lanes that win the switch, of those that bid for it.
+    #[inline(always)]
+    fn match_switch<S: Shape>(&self, plan: &Plan, r: u32, bids: Lanes) -> Lanes {
+        let lanes = &self.lanes[r as usize * S::lanes(plan)..][..S::lanes(plan)];
+        let (mut rows, mut columns, mut clash) = (0u64, 0u64, false);
+        for_each_bit!(at in bids => {
+            let row = 1 << plan.port(at);
+            let column = 1 << plan.port(lanes[usize::from(at)].out);
+            clash |= rows & row != 0 || columns & column != 0;
+            rows |= row;
+            columns |= column;
+        });
+        if !clash {
+            return bids;
+        }
+        match_clashing(plan, bids, lanes, &self.ports[r as usize * S::ports(plan)..][..S::ports(plan)], columns)
     }
 }
 
@@ -302,28 +388,14 @@ fn allocate_clashing(table: &SideTable, masks: &mut Masks, lanes: &mut [Lane], a
     waited
 }
 
-/// The lanes that win the switch, of those that bid for it.
-#[inline(always)]
-fn match_switch(plan: &Plan, ready: Lanes, lanes: &[Lane], ports: &[Port]) -> Lanes {
-    let (mut rows, mut columns, mut clash) = (0u64, 0u64, false);
-    for_each_bit!(at in ready => {
-        let row = 1 << plan.port(at);
-        let column = 1 << plan.port(lanes[usize::from(at)].out);
-        clash |= rows & row != 0 || columns & column != 0;
-        rows |= row;
-        columns |= column;
-    });
-    if clash { match_clashing(plan, ready, lanes, ports, columns) } else { ready }
-}
-
 #[inline(never)]
-fn match_clashing(plan: &Plan, ready: Lanes, lanes: &[Lane], ports: &[Port], asked: u64) -> Lanes {
+fn match_clashing(plan: &Plan, bids: Lanes, lanes: &[Lane], ports: &[Port], asked: u64) -> Lanes {
     let channels = plan.spec.channels;
     let mut granted = [0u64; 64];
     let mut winners = 0u64;
     for_each_bit!(column in asked => {
         let mut rows = 0u64;
-        for_each_bit!(at in ready => {
+        for_each_bit!(at in bids => {
             let wants = plan.port(lanes[usize::from(at)].out) == column;
             rows |= u64::from(wants) << plan.port(at);
         });
@@ -336,7 +408,7 @@ fn match_clashing(plan: &Plan, ready: Lanes, lanes: &[Lane], ports: &[Port], ask
         let port = ports[usize::from(row)];
         let column = next_from(granted[usize::from(row)], port.accept);
         // Of the row's lanes for the column the first after its offset.
-        let mut own = ready >> (row * channels) & (u64::MAX >> (64 - channels));
+        let mut own = bids >> (row * channels) & (u64::MAX >> (64 - channels));
         for_each_bit!(channel in own => {
             if plan.port(lanes[usize::from(row * channels + channel)].out) != column {
                 own &= !(1 << channel);

@@ -28,9 +28,8 @@ pub(super) const STOP: u8 = 0x80;
 pub(super) const GO: u8 = 0x40;
 pub(super) const SIGNALS: u8 = STOP | GO;
 
-/// The masks of a router: one cache line.
+/// What a router's virtual channels are about, one bit each.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
 pub(super) struct Masks {
     /// Inputs whose head asks for a virtual channel.
     pub(super) waiting: Lanes,
@@ -42,8 +41,6 @@ pub(super) struct Masks {
     pub(super) owned: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
-    /// Outputs whose tail has left and whose slots are awaited.
-    pub(super) tail_gone: Lanes,
     /// Whether an allocation of virtual channels may come out different from the last.
     pub(super) stirred: bool,
 }
@@ -110,6 +107,14 @@ pub(super) struct Near {
     pub(super) back: u16,
 }
 
+/// A router.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    pub(super) masks: Masks,
+    pub(super) near: [Near; 4],
+    pub(super) stalls: Stalls,
+}
+
 /// Not in this region.
 pub(super) const FAR: u32 = u32::MAX;
 
@@ -154,10 +159,9 @@ pub(super) struct Region {
     pub(super) id: u32,
     /// First router.
     pub(super) first: u32,
-    pub(super) masks: Vec<Masks>,
+    pub(super) sites: Vec<Site>,
     pub(super) lanes: Vec<Lane>,
     pub(super) ports: Vec<Port>,
-    pub(super) near: Vec<[Near; 4]>,
     pub(super) flits: Vec<Flit>,
     pub(super) extra: Extra,
     pub(super) arbiters: super::switch::Arbiters,
@@ -181,16 +185,15 @@ pub(super) struct Region {
     /// Inputs whose packet is being thrown away, and why.
     pub(super) discarding: Vec<(u32, u8, LossCause)>,
     pub(super) outbox: Vec<Vec<Message>>,
-    /// Packets that left each router by each port, once a packet of several flits has been seen; until then they are as many as flits.
-    pub(super) sent_packets: Vec<u64>,
-    pub(super) stalls: Vec<Stalls>,
+    /// Flits other than heads that left each router by each port; empty as long as packets have one flit.
+    pub(super) bodies: Vec<u64>,
+    /// Outputs of each router whose tail has left and whose slots are awaited; empty if nobody waits for them.
+    pub(super) tail_gone: Vec<Lanes>,
     pub(super) serial: super::booksim::Serial,
     pub(super) order: super::switch::Order,
     pub(super) candidates: Candidates,
     pub(super) wins: Vec<(u8, u8)>,
     pub(super) scratch: super::switch::Scratch,
-    /// Switch grants so far: none for long means saturation at zero or deadlock.
-    pub(super) grants: u64,
 }
 
 impl Region {
@@ -212,10 +215,15 @@ impl Region {
         Self {
             id,
             first,
-            masks: vec![Masks::default(); routers],
+            sites: (first..first + count)
+                .map(|router| Site {
+                    masks: Masks::default(),
+                    near: near(plan, router, first..first + count),
+                    stalls: Stalls::default(),
+                })
+                .collect(),
             lanes: vec![IDLE; routers * lanes],
             ports: vec![Port::default(); routers * ports],
-            near: (first..first + count).map(|router| near(plan, router, first..first + count)).collect(),
             flits: vec![Flit::default(); slots],
             extra: Extra {
                 wide: vec![Wide::default(); if plan.wide { slots } else { 0 }],
@@ -236,14 +244,13 @@ impl Region {
             heads: Wheel::new(ahead),
             discarding: Vec::new(),
             outbox: (0..plan.regions).map(|_| Vec::new()).collect(),
-            sent_packets: Vec::new(),
-            stalls: vec![Stalls::default(); routers],
+            bodies: Vec::new(),
+            tail_gone: vec![0; if spec.wait_for_tail_credit { routers } else { 0 }],
             serial: super::booksim::Serial::new(spec, routers),
             order: super::switch::Order::new(spec, routers, ports),
             candidates: Candidates::default(),
             wins: Vec::new(),
             scratch: super::switch::Scratch::default(),
-            grants: 0,
         }
     }
 
@@ -411,10 +418,10 @@ impl Region {
         if head {
             let index = self.packets.insert(Packet { offer, source: id, injected: now });
             self.sources[s].begin(channel, index * plan.regions + self.id, offer.flits);
-            state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
-            if offer.flits > 1 && self.sent_packets.is_empty() {
-                self.sent_packets = self.ports.iter().map(|port| port.sent).collect();
+            if offer.flits > 1 && self.bodies.is_empty() {
+                self.bodies = vec![0; self.ports.len()];
             }
+            state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
         }
         let source = &mut self.sources[s];
         let tail = source.left == 1;
@@ -482,7 +489,7 @@ impl Load for RouterLoad<'_> {
         let direction = self.plan.topology.links()[link.index()].direction as u8;
         self.outputs(link).map_or(0, |(r, outputs)| {
             let first = self.plan.lane_of(direction, 0);
-            let owned = (self.region.masks[r].owned >> first) as u32;
+            let owned = (self.region.sites[r].masks.owned >> first) as u32;
             let free = |channel: &u8| channels.contains(*channel) && owned >> channel & 1 == 0;
             (0..self.plan.spec.channels)
                 .filter(free)

@@ -177,7 +177,7 @@ impl Region {
         });
         let lost =
             bids.iter().any(|bid| wins.iter().all(|&(row, column)| row != bid.row && column != bid.column));
-        self.masks[r as usize].stirred |= lost;
+        self.sites[r as usize].masks.stirred |= lost;
         self.scratch.bids = bids;
     }
 
@@ -250,7 +250,7 @@ impl Region {
     /// a win would be of use.
     fn speculation(&self, plan: &Plan, r: u32, lane: u8) -> (u64, bool) {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let masks = &self.masks[r as usize];
+        let masks = &self.sites[r as usize].masks;
         let answer = self.answer(plan, i);
         let mut free = answer.allowed & !masks.owned & !masks.full;
         let useful = !plan.spec.booksim || answer.ways().iter().all(|(lanes, _)| lanes & free != 0);
@@ -280,7 +280,7 @@ impl Region {
             rows_held |= 1 << row;
             columns_held |= 1 << column;
         }
-        let masks = self.masks[r as usize];
+        let masks = self.sites[r as usize].masks;
         self.scratch.bids.clear();
         self.scratch.lanes.clear();
         let mut left = masks.ready & !held;
