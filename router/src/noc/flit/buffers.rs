@@ -4,7 +4,7 @@ use super::answers::{Answer, Answers, LOCAL, Lanes, ask};
 use super::arbiter::next_after;
 use super::packet::{Flit, Wide};
 use super::plan::Plan;
-use super::region::{Flying, GO, Message, NONE, Region, SIGNALS, STOP};
+use super::region::{Flying, GO, Message, NONE, Place, Region, SIGNALS, STOP};
 use super::spec::Switching;
 use super::{Host, LossCause};
 use crate::random;
@@ -13,20 +13,22 @@ use crate::topology::{EndpointId, RouterId};
 impl Region {
     pub(super) fn routers_take(&mut self, plan: &Plan, now: u64) {
         let flying = self.flying.take(now);
-        for flying in &flying {
-            self.store(plan, flying, now);
+        let wides = self.flying_wide.take(now);
+        for (i, flying) in flying.iter().enumerate() {
+            self.store(plan, flying, wides.get(i).copied(), now);
         }
-        self.flying.put_back(now, flying);
+        self.flying.put_back(flying);
+        self.flying_wide.put_back(wides);
         let credits = self.credits.take(now);
-        for &(r, lane) in &credits {
-            self.credit(plan, r, lane, now);
+        for place in &credits {
+            self.credit(plan, place.router(), place.lane(), now);
         }
-        self.credits.put_back(now, credits);
+        self.credits.put_back(credits);
         let heads = self.heads.take(now);
         for &(r, lane) in &heads {
             self.begin_wait(r, lane, None);
         }
-        self.heads.put_back(now, heads);
+        self.heads.put_back(heads);
     }
 
     pub(super) fn wake(&mut self, r: u32) {
@@ -41,16 +43,16 @@ impl Region {
         self.wake(r);
     }
 
-    fn store(&mut self, plan: &Plan, flying: &Flying, now: u64) {
-        let (r, lane) = flying.to;
+    fn store(&mut self, plan: &Plan, flying: &Flying, wide: Option<Wide>, now: u64) {
+        let (r, lane) = (flying.to.router(), flying.to.lane());
         let i = r as usize * plan.lanes + usize::from(lane);
         let depth = usize::from(plan.depth);
         let input = &mut self.lanes[i];
         let slot = usize::from(input.head) + usize::from(input.len);
         let slot = i * depth + if slot >= depth { slot - depth } else { slot };
         self.flits[slot] = flying.flit;
-        if plan.wide {
-            self.extra.wide[slot] = flying.wide;
+        if let Some(wide) = wide {
+            self.extra.wide[slot] = wide;
         }
         input.len += 1;
         input.peak = input.peak.max(input.len);
@@ -281,10 +283,10 @@ impl Region {
             let to = plan.lane_of(way.port, channel);
             let local = way.router.wrapping_sub(self.first);
             if (local as usize) < self.sites.len() {
-                self.flying.push(at, Flying { flit, to: (local, to), wide });
+                self.fly(plan, at, flit, Place::new(local, to), wide);
             } else {
-                let flying = Flying { flit, to: (way.router, to), wide };
-                self.outbox[plan.region_of(way.router)].push(Message::Flit { at, flying });
+                let message = Message::Flit { at, flit, router: way.router, lane: to, wide };
+                self.outbox[plan.region_of(way.router)].push(message);
             }
         }
         self.pop(plan, r, lane, now, tail)
@@ -311,7 +313,7 @@ impl Region {
         let out = plan.lane_of(way.port, channel) | signal;
         let local = way.router.wrapping_sub(self.first);
         if (local as usize) < self.sites.len() {
-            self.credits.push(at, (local, out));
+            self.credits.push(at, Place::new(local, out));
         } else {
             self.outbox[plan.region_of(way.router)].push(Message::Credit { at, router: way.router, lane: out });
         }

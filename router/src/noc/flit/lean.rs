@@ -7,9 +7,11 @@
 
 use super::answers::{LOCAL, Lanes, SideTable};
 use super::arbiter::{next_after, next_from};
-use super::packet::Wide;
+use super::packet::{Flit, Wide};
 use super::plan::Plan;
-use super::region::{FAR, Flying, Lane, Masks, Message, NONE, Port, Region};
+use super::region::{FAR, Flying, Lane, Masks, Message, NONE, Place, Port, Region, Site};
+use super::wheel::Wheel;
+use std::marker::PhantomData;
 
 /// Sizes of a router.
 pub(super) trait Shape {
@@ -85,46 +87,99 @@ impl Region {
 
     fn routers_of<S: Shape>(&mut self, plan: &Plan, table: &SideTable, now: u64) {
         let flying = self.flying.take(now);
-        for flying in &flying {
-            self.arrive::<S>(plan, table, flying, now);
-        }
-        self.flying.put_back(now, flying);
         let credits = self.credits.take(now);
-        for &(r, lane) in &credits {
-            self.credit_lean::<S>(plan, r, lane, now);
+        let mut cycle = Cycle::<S> {
+            plan,
+            table,
+            lane_of: &plan.lane,
+            now,
+            first: self.first,
+            sites: &mut self.sites,
+            lanes: &mut self.lanes,
+            flits: &mut self.flits,
+            ports: &mut self.ports,
+            bodies: &mut self.bodies,
+            live: &mut self.live,
+            source_at: &self.source_at,
+            flying: &mut self.flying,
+            credits: &mut self.credits,
+            to_sinks: &mut self.to_sinks,
+            to_sources: &mut self.to_sources,
+            outbox: &mut self.outbox,
+            shape: PhantomData,
+        };
+        for flying in &flying {
+            cycle.arrive(flying);
         }
-        self.credits.put_back(now, credits);
-        for word in 0..self.live.len() {
-            let mut idle = 0;
-            for_each_bit!(bit in self.live[word] => {
+        for place in &credits {
+            cycle.credit(place.router(), place.lane());
+        }
+        for word in 0..cycle.live.len() {
+            let mut stays = 0;
+            for_each_bit!(bit in cycle.live[word] => {
                 let r = word as u32 * 64 + u32::from(bit);
-                if !self.router_lean::<S>(plan, table, r, now) {
-                    idle |= 1 << bit;
-                }
+                stays |= u64::from(cycle.router(r)) << bit;
             });
-            self.live[word] &= !idle;
+            cycle.live[word] = stays;
         }
+        self.flying.put_back(flying);
+        self.credits.put_back(credits);
+    }
+}
+
+/// A region's memory during one cycle, as plain slices: their addresses stay in registers.
+struct Cycle<'a, S> {
+    plan: &'a Plan,
+    table: &'a SideTable,
+    lane_of: &'a [(u8, u8); 64],
+    now: u64,
+    first: u32,
+    sites: &'a mut [Site],
+    lanes: &'a mut [Lane],
+    flits: &'a mut [Flit],
+    ports: &'a mut [Port],
+    bodies: &'a mut [u64],
+    live: &'a mut [u64],
+    source_at: &'a [u32],
+    flying: &'a mut Wheel<Flying>,
+    credits: &'a mut Wheel<Place>,
+    to_sinks: &'a mut Wheel<(Flit, u32, u8)>,
+    to_sources: &'a mut Wheel<(u32, u8)>,
+    outbox: &'a mut [Vec<Message>],
+    shape: PhantomData<S>,
+}
+
+impl<S: Shape> Cycle<'_, S> {
+    #[inline(always)]
+    fn answer(&self, r: u32, flit: Flit) -> u16 {
+        self.table.index(self.first + r, flit.destination(), flit.state(), &self.plan.ports)
     }
 
     #[inline(always)]
-    fn arrive<S: Shape>(&mut self, plan: &Plan, table: &SideTable, flying: &Flying, now: u64) {
-        let (r, at) = flying.to;
-        let i = r as usize * S::lanes(plan) + usize::from(at);
-        let depth = S::depth(plan);
+    fn wake(&mut self, r: u32) {
+        self.live[r as usize / 64] |= 1 << (r % 64);
+    }
+
+    #[inline(always)]
+    fn arrive(&mut self, flying: &Flying) {
+        let (r, at) = (flying.to.router(), flying.to.lane());
+        let i = r as usize * S::lanes(self.plan) + usize::from(at);
+        let depth = S::depth(self.plan);
+        let flit = flying.flit;
+        let answer = self.answer(r, flit);
         let lane = &mut self.lanes[i];
         let place = usize::from(lane.head) + usize::from(lane.len);
         let place = if place >= depth { place - depth } else { place };
-        self.flits[i * depth + place] = flying.flit;
+        self.flits[i * depth + place] = flit;
         lane.len += 1;
         lane.peak = lane.peak.max(lane.len);
         if lane.len > 1 {
             return;
         }
-        lane.since = now as u32;
+        lane.since = self.now as u32;
         let masks = &mut self.sites[r as usize].masks;
-        let flit = flying.flit;
         if flit.is_head() {
-            lane.answer = table.index(self.first + r, flit.destination(), flit.state(), &plan.ports);
+            lane.answer = answer;
             masks.waiting |= 1 << at;
             masks.stirred = true;
         } else {
@@ -134,15 +189,15 @@ impl Region {
             }
             masks.ready |= 1 << at;
         }
-        self.live[r as usize / 64] |= 1 << (r % 64);
+        self.wake(r);
     }
 
     #[inline(always)]
-    fn credit_lean<S: Shape>(&mut self, plan: &Plan, r: u32, at: u8, now: u64) {
-        let first = r as usize * S::lanes(plan);
+    fn credit(&mut self, r: u32, at: u8) {
+        let first = r as usize * S::lanes(self.plan);
         let lane = &mut self.lanes[first + usize::from(at)];
         // The tail's release is not awaited, so only an output that was full matters to anyone.
-        let was_full = usize::from(lane.occupied) == S::depth(plan);
+        let was_full = usize::from(lane.occupied) == S::depth(self.plan);
         lane.occupied -= 1;
         if !was_full {
             return;
@@ -154,27 +209,30 @@ impl Region {
         if site.masks.owned & bit != 0 && site.masks.holding >> owner & 1 == 1 {
             site.masks.ready |= 1 << owner;
             let lane = &mut self.lanes[first + usize::from(owner)];
-            site.stalls.credit += u64::from((now as u32).wrapping_sub(lane.since));
-            lane.since = now as u32;
-            self.live[r as usize / 64] |= 1 << (r % 64);
+            site.stalls.credit += u64::from((self.now as u32).wrapping_sub(lane.since));
+            lane.since = self.now as u32;
+            self.wake(r);
         }
     }
 
     /// Steps 5 and 6 at one router; whether it has something to do in the next cycle.
     #[inline(always)]
-    fn router_lean<S: Shape>(&mut self, plan: &Plan, table: &SideTable, r: u32, now: u64) -> bool {
+    fn router(&mut self, r: u32) -> bool {
+        let count = S::lanes(self.plan);
         let site = &mut self.sites[r as usize];
         let bids = site.masks.ready;
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
         if site.masks.stirred && site.masks.waiting != 0 {
-            let count = S::lanes(plan);
             let lanes = &mut self.lanes[r as usize * count..][..count];
-            site.stalls.channel += allocate_channels(table, &mut site.masks, lanes, now as u32);
+            let waited = allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
+            if waited != 0 {
+                site.stalls.channel += waited;
+            }
         }
         if bids != 0 {
-            let winners = if bids & (bids - 1) == 0 { bids } else { self.match_switch::<S>(plan, r, bids) };
+            let winners = if bids & (bids - 1) == 0 { bids } else { self.match_switch(r, bids) };
             for_each_bit!(lane in winners => {
-                self.send_lean::<S>(plan, table, r, lane, now);
+                self.send(r, lane);
             });
         }
         let masks = &self.sites[r as usize].masks;
@@ -183,15 +241,16 @@ impl Region {
 
     /// A lane wins the switch: pointers move past the pair, the row's offset past the lane, and its flit leaves.
     #[inline(always)]
-    fn send_lean<S: Shape>(&mut self, plan: &Plan, table: &SideTable, r: u32, at: u8, now: u64) {
+    fn send(&mut self, r: u32, at: u8) {
+        let (plan, now) = (self.plan, self.now);
         let (count, ports, depth) = (S::lanes(plan), S::ports(plan), S::depth(plan));
         let site = &mut self.sites[r as usize];
         let bit = 1u64 << at;
         let i = r as usize * count + usize::from(at);
         let lane = &mut self.lanes[i];
         let out = lane.out & 63;
-        let (row, channel) = plan.lane[usize::from(at & 63)];
-        let (column, out_channel) = plan.lane[usize::from(out)];
+        let (row, channel) = self.lane_of[usize::from(at & 63)];
+        let (column, out_channel) = self.lane_of[usize::from(out)];
         let flit = self.flits[i * depth + usize::from(lane.head)].onward(u32::from(lane.next));
         let waited = (now as u32).wrapping_sub(lane.since);
         if waited != 0 {
@@ -208,7 +267,7 @@ impl Region {
             lane.out = NONE;
             if lane.len > 0 {
                 let head = self.flits[i * depth + usize::from(lane.head)];
-                lane.answer = table.index(self.first + r, head.destination(), head.state(), &plan.ports);
+                lane.answer = self.table.index(self.first + r, head.destination(), head.state(), &plan.ports);
                 site.masks.waiting |= bit;
             }
         } else if lane.len == 0 {
@@ -238,20 +297,14 @@ impl Region {
             let way = site.near[usize::from(column)];
             let to = (column ^ 1) * S::channels(plan) as u8 + out_channel;
             let at = now + u64::from(way.hop);
-            let flying = Flying { flit, to: (way.router, to), wide: Wide::default() };
             if way.router == FAR {
-                return self.leave_region::<S>(plan, r, column, at, flying, (row, channel, now));
+                self.leave_region((r, column, to), at, flit);
+            } else {
+                self.flying.push(at, Flying { flit, to: Place::new(way.router, to) });
             }
-            self.flying.push(at, flying);
         }
-        self.free_slot::<S>(plan, r, row, channel, now);
-    }
-
-    /// Tells the sender behind an input of a free slot.
-    #[inline(always)]
-    fn free_slot<S: Shape>(&mut self, plan: &Plan, r: u32, row: u8, channel: u8, now: u64) {
         if row >= LOCAL {
-            let locals = S::ports(plan) - usize::from(LOCAL);
+            let locals = ports - usize::from(LOCAL);
             let source = self.source_at[r as usize * locals + usize::from(row - LOCAL)];
             self.to_sources.push(now + plan.source_back, (source, channel));
             return;
@@ -263,34 +316,26 @@ impl Region {
             let router = plan.up[(self.first + r) as usize][usize::from(row)].router;
             self.outbox[plan.region_of(router)].push(Message::Credit { at, router, lane: to });
         } else {
-            self.credits.push(at, (way.router, to));
+            self.credits.push(at, Place::new(way.router, to));
         }
     }
 
     #[cold]
-    fn leave_region<S: Shape>(
-        &mut self,
-        plan: &Plan,
-        r: u32,
-        column: u8,
-        at: u64,
-        flying: Flying,
-        (row, channel, now): (u8, u8, u64),
-    ) {
-        let router = plan.down[(self.first + r) as usize][usize::from(column)].router;
-        let flying = Flying { to: (router, flying.to.1), ..flying };
-        self.outbox[plan.region_of(router)].push(Message::Flit { at, flying });
-        self.free_slot::<S>(plan, r, row, channel, now);
+    fn leave_region(&mut self, (r, column, lane): (u32, u8, u8), at: u64, flit: Flit) {
+        let router = self.plan.down[(self.first + r) as usize][usize::from(column)].router;
+        let wide = Wide::default();
+        self.outbox[self.plan.region_of(router)].push(Message::Flit { at, flit, router, lane, wide });
     }
 
     /// The lanes that win the switch, of those that bid for it.
     #[inline(always)]
-    fn match_switch<S: Shape>(&self, plan: &Plan, r: u32, bids: Lanes) -> Lanes {
-        let lanes = &self.lanes[r as usize * S::lanes(plan)..][..S::lanes(plan)];
+    fn match_switch(&self, r: u32, bids: Lanes) -> Lanes {
+        let (count, ports) = (S::lanes(self.plan), S::ports(self.plan));
+        let lanes = &self.lanes[r as usize * count..][..count];
         let (mut rows, mut columns, mut clash) = (0u64, 0u64, false);
         for_each_bit!(at in bids => {
-            let row = 1 << plan.port(at);
-            let column = 1 << plan.port(lanes[usize::from(at)].out);
+            let row = 1 << self.lane_of[usize::from(at & 63)].0;
+            let column = 1 << self.lane_of[usize::from(lanes[usize::from(at)].out & 63)].0;
             clash |= rows & row != 0 || columns & column != 0;
             rows |= row;
             columns |= column;
@@ -298,7 +343,7 @@ impl Region {
         if !clash {
             return bids;
         }
-        match_clashing(plan, bids, lanes, &self.ports[r as usize * S::ports(plan)..][..S::ports(plan)], columns)
+        match_clashing(self.plan, bids, lanes, &self.ports[r as usize * ports..][..ports], columns)
     }
 }
 

@@ -129,19 +129,38 @@ pub struct Stalls {
     pub switch: u64,
 }
 
+/// A virtual channel of a router of the region, in one word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(u32);
+
+impl Place {
+    #[inline]
+    pub(super) fn new(router: u32, lane: u8) -> Self {
+        Self(router << 8 | u32::from(lane))
+    }
+
+    #[inline]
+    pub(super) fn router(self) -> u32 {
+        self.0 >> 8
+    }
+
+    #[inline]
+    pub(super) fn lane(self) -> u8 {
+        self.0 as u8
+    }
+}
+
 /// A flit on its way to a buffer of the region.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flying {
     pub(super) flit: Flit,
-    /// Router (within its region when under way there, of the network between regions) and lane.
-    pub(super) to: (u32, u8),
-    pub(super) wide: Wide,
+    pub(super) to: Place,
 }
 
 /// What regions tell each other.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Message {
-    Flit { at: u64, flying: Flying },
+    Flit { at: u64, flit: Flit, router: u32, lane: u8, wide: Wide },
     Credit { at: u64, router: u32, lane: u8 },
     Done { packet: u32, at: u64, flit: Flit, lost: Option<LossCause> },
 }
@@ -165,7 +184,7 @@ pub(super) struct Region {
     pub(super) flits: Vec<Flit>,
     pub(super) extra: Extra,
     pub(super) arbiters: super::switch::Arbiters,
-    /// One bit a router that has something to do in every cycle.
+    /// One bit a router that has something to do in this cycle.
     pub(super) live: Vec<u64>,
     /// Endpoints of the region, ascending, and where in that list each endpoint of the network is.
     pub(super) endpoints: Vec<u32>,
@@ -178,7 +197,9 @@ pub(super) struct Region {
     eager: Vec<u64>,
     pub(super) packets: Slab,
     pub(super) flying: Wheel<Flying>,
-    pub(super) credits: Wheel<(u32, u8)>,
+    /// Their wide words in the same order, where flits have one.
+    pub(super) flying_wide: Wheel<Wide>,
+    pub(super) credits: Wheel<Place>,
     pub(super) to_sinks: Wheel<(Flit, u32, u8)>,
     pub(super) to_sources: Wheel<(u32, u8)>,
     pub(super) heads: Wheel<(u32, u8)>,
@@ -238,6 +259,7 @@ impl Region {
             endpoints,
             packets: Slab::default(),
             flying: Wheel::new(ahead),
+            flying_wide: Wheel::new(ahead),
             credits: Wheel::new(ahead),
             to_sinks: Wheel::new(ahead),
             to_sources: Wheel::new(ahead),
@@ -320,12 +342,12 @@ impl Region {
         for &(flit, endpoint, channel) in &arrivals {
             host.flit_arrived(now, EndpointId(endpoint), PacketHandle(flit.packet()));
             let router = plan.router_of[endpoint as usize] - self.first;
-            self.credits.push(now + plan.eject_back, (router, plan.local_lane(endpoint, channel)));
+            self.credits.push(now + plan.eject_back, Place::new(router, plan.local_lane(endpoint, channel)));
             if flit.is_tail() {
                 self.done(plan, now, flit, None, host);
             }
         }
-        self.to_sinks.put_back(now, arrivals);
+        self.to_sinks.put_back(arrivals);
         let credits = self.to_sources.take(now);
         let channels = usize::from(plan.spec.channels);
         for &(source, channel) in &credits {
@@ -341,7 +363,7 @@ impl Region {
                 self.eager[source as usize / 64] |= 1 << (source % 64);
             }
         }
-        self.to_sources.put_back(now, credits);
+        self.to_sources.put_back(credits);
     }
 
     /// A packet's tail is out of the network.
@@ -423,28 +445,37 @@ impl Region {
             }
             state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
         }
-        let source = &mut self.sources[s];
+        let source = &self.sources[s];
         let tail = source.left == 1;
         let flit = Flit::new(source.packet, offer.destination.0, state, head, tail);
         let handle = PacketHandle(source.packet);
         let wide = Wide { state, born: offer.created as u32, flits: offer.flits };
         let lane = plan.local_lane(id.0, channel);
-        self.flying.push(now + plan.local_hop, Flying { flit, to: (router - self.first, lane), wide });
+        self.fly(plan, now + plan.local_hop, flit, Place::new(router - self.first, lane), wide);
         host.flit_injected(now, id, handle, head);
-        if source.sent(plan.spec.wait_for_tail_credit) {
+        if self.sources[s].sent(plan.spec.wait_for_tail_credit) {
             self.eager[s / 64] &= !(1 << (s % 64));
             host.idle(now, id);
+        }
+    }
+
+    /// A flit is under way to a buffer of the region.
+    pub(super) fn fly(&mut self, plan: &Plan, at: u64, flit: Flit, to: Place, wide: Wide) {
+        self.flying.push(at, Flying { flit, to });
+        if plan.wide {
+            self.flying_wide.push(at, wide);
         }
     }
 
     /// Takes what another region sent.
     pub(super) fn receive<H: Host>(&mut self, plan: &Plan, message: Message, host: &mut H) {
         match message {
-            Message::Flit { at, mut flying } => {
-                flying.to.0 -= self.first;
-                self.flying.push(at, flying);
+            Message::Flit { at, flit, router, lane, wide } => {
+                self.fly(plan, at, flit, Place::new(router - self.first, lane), wide);
             }
-            Message::Credit { at, router, lane } => self.credits.push(at, (router - self.first, lane)),
+            Message::Credit { at, router, lane } => {
+                self.credits.push(at, Place::new(router - self.first, lane));
+            }
             Message::Done { packet: _, at, flit, lost } => self.finish(plan, at, flit, lost, host),
         }
     }
