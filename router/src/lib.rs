@@ -21,6 +21,7 @@
 //! - queues never exceed their limit and a hotspot drains with one slot a queue: `hotspot_drains`.
 
 mod counters;
+pub mod deadlock;
 mod noc;
 mod route;
 mod routing;
@@ -35,6 +36,12 @@ pub use routing::{
     Alternative, Candidates, ChannelSet, DimensionOrder, FirstLegal, Load, Maker, Needs, NoLoad, OutputPort,
     RouteState, Routing, RoutingError, RoutingStrategy, Selection, SelectionQuery, selection, selections,
     strategies, strategy,
+};
+pub use routing::{
+    BufferLevel, Deflection, DualPath, Dyad, FewestOccupied, Hop, KeyMask, KeyMaskEntry, KeyMaskError,
+    MinimalAdaptive, NegativeFirst, NeighboursOnPath, NorthLast, O1Turn, OddEven, Outputs, PlanarAdaptive,
+    Random, RecursivePartitioning, Romm, Spinnaker, TableEntry, TableError, TableRouting, Unicast, UpDown,
+    Valiant, WestFirst, broken,
 };
 pub use topology::{
     Coord, Direction, Endpoint, EndpointId, EndpointKind, Link, LinkClass, LinkClassId, LinkId, LocalClass,
