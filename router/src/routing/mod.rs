@@ -209,12 +209,6 @@ pub trait Routing: Send + Sync {
         candidates: &mut Candidates,
     );
 
-    /// Virtual channels that by themselves connect every pair without a cycle of waits (Duato 1993); `None` if there are
-    /// no such. Alternatives outside them are preferred.
-    fn escape(&self) -> Option<ChannelSet> {
-        None
-    }
-
     /// Whether the answer to a packet with one destination depends on nothing but `here`, the state, and on which side
     /// of `here` the destination lies (west, same column, east; south, same row, north). Such functions are
     /// compiled to a table of nine entries a state and router class, which the flit level reads faster than it can ask.

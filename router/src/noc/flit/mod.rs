@@ -257,10 +257,13 @@ fn select(
     load: &dyn Load,
     seed: u64,
 ) -> Lanes {
+    // Escape channels are always asked for, and chosen alone only where nothing else is free.
+    let escape = free & answer.allowed & !answer.preferred;
+    let open_to_choice = if free & answer.preferred != 0 { free & answer.preferred } else { free };
     let mut lanes = Vec::with_capacity(answer.ways().len());
     let mut alternatives = Vec::with_capacity(answer.ways().len());
     for &(way, next) in answer.ways() {
-        let open = way & free;
+        let open = way & open_to_choice;
         if open == 0 {
             continue;
         }
@@ -289,5 +292,5 @@ fn select(
         draws += 1;
         crate::random::word(seed, 0, draws)
     });
-    lanes[choice]
+    lanes[choice] | escape
 }
