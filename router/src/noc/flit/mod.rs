@@ -51,11 +51,12 @@ pub use packet::{Arrival, Offer, PacketHandle};
 pub use region::Stalls;
 pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching};
 
+use crate::route::{RouteId, RouteTable};
 use crate::routing::{
-    Alternative, ChannelSet, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
+    Alternative, ChannelSet, DimensionOrder, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
 };
 use crate::topology::{EndpointId, RouterId, Topology};
-use answers::{Answer, Lanes};
+use answers::{Answer, Answers, Lanes};
 use packet::{DESTINATION_BITS, MOST_PACKETS};
 use plan::Plan;
 use region::Region;
@@ -142,6 +143,30 @@ impl FlitNetwork {
         routing: Arc<dyn Routing>,
         selection: Option<Arc<dyn Selection>>,
     ) -> Result<Self, Vec<SpecError>> {
+        Self::with(spec, topology, routing, selection, None)
+    }
+
+    /// An empty network in which packets follow compiled routes; [`FlitNetwork::root`] gives their state at the source. Where
+    /// a route forks, a packet of at most `depth` flits goes down one branch after the other.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the spec on this network.
+    pub fn of_routes(
+        spec: RouterSpec,
+        topology: Arc<Topology>,
+        routes: &RouteTable,
+    ) -> Result<Self, Vec<SpecError>> {
+        let routing = Arc::new(DimensionOrder::xy().with_channels(spec.channels));
+        Self::with(spec, topology, routing, None, Some(routes))
+    }
+
+    fn with(
+        spec: RouterSpec,
+        topology: Arc<Topology>,
+        routing: Arc<dyn Routing>,
+        selection: Option<Arc<dyn Selection>>,
+        routes: Option<&RouteTable>,
+    ) -> Result<Self, Vec<SpecError>> {
         spec.check(&topology)?;
         let mut errors = Vec::new();
         if routing.virtual_channels() != spec.channels {
@@ -168,7 +193,7 @@ impl FlitNetwork {
             return Err(errors);
         }
         let routers = topology.router_count() as u32;
-        let plan = Plan::new(spec, topology, routing, selection);
+        let plan = Plan::new(spec, topology, routing, selection, routes);
         if plan.inside() > MOST_PACKETS as u64 {
             return Err(vec![SpecError::OutOfRange {
                 what: "the number of flits the network may hold",
@@ -179,6 +204,14 @@ impl FlitNetwork {
         }
         let regions = vec![Region::new(&plan, 0, 0, routers)];
         Ok(Self { plan, regions, now: 0 })
+    }
+
+    /// State of a packet at the start of a compiled route; 0 in a network without.
+    pub fn root(&self, route: RouteId) -> RouteState {
+        match &self.plan.answers {
+            Answers::Trees(trees) => trees.root(route),
+            _ => RouteState(0),
+        }
     }
 
     /// The next cycle to be worked on.
