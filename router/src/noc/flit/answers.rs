@@ -269,11 +269,13 @@ impl Trees {
                 nodes[at].push((ports.all_of(port), leg.destination.0));
                 copies[at] += 1;
             }
-            // A link comes after its parent, so its copies are complete when they are added.
+            // A link comes after its parent, so its copies are complete when they are added. Where every copy behind a
+            // link is lost, the packet still crosses it, as at the other levels, and is thrown away there.
             for (i, step) in links.iter().enumerate().rev() {
+                copies[i + 1] = copies[i + 1].max(1);
                 copies[step.parent().map_or(0, |parent| parent as usize + 1)] += copies[i + 1];
             }
-            for (i, step) in links.iter().enumerate().filter(|(i, _)| copies[i + 1] > 0) {
+            for (i, step) in links.iter().enumerate() {
                 let at = step.parent().map_or(0, |parent| parent as usize + 1);
                 let port = topology.links()[step.link.index()].direction as u8;
                 nodes[at].push((ports.all_of(port), root + i as u32 + 1));
@@ -304,6 +306,9 @@ impl Trees {
 
     /// Copies of a packet that has this branch of a node still before it.
     pub(super) fn copies_from(&self, node: u32, branch: u16) -> u32 {
+        if self.branches(node).is_empty() {
+            return 1;
+        }
         let left = self.branches(node).iter().skip(branch.into());
         left.map(|&(lanes, next)| if lanes >> self.first_local != 0 { 1 } else { self.copies(next) }).sum()
     }

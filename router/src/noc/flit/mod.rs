@@ -27,6 +27,7 @@
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
 //! | `threads` | regions side by side |
 //! | `deadlock`, `audit` | who waits for whom; what must always hold |
+//! | `noc` | the level as a chip sees it |
 //! | `booksim` | what a rival's router does beside its own pipeline |
 
 mod allocate;
@@ -37,6 +38,7 @@ mod booksim;
 mod buffers;
 mod deadlock;
 mod lean;
+mod noc;
 mod packet;
 mod plan;
 mod region;
@@ -47,6 +49,7 @@ mod threads;
 mod wheel;
 
 pub use deadlock::{Deadlock, Waiting};
+pub use noc::FlitNoc;
 pub use packet::{Arrival, Offer, PacketHandle};
 pub use region::Stalls;
 pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching};
@@ -55,7 +58,7 @@ use crate::route::{RouteId, RouteTable};
 use crate::routing::{
     Alternative, ChannelSet, DimensionOrder, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
 };
-use crate::topology::{EndpointId, RouterId, Topology};
+use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 use answers::{Answer, Answers, Lanes};
 use packet::{DESTINATION_BITS, MOST_PACKETS};
 use plan::Plan;
@@ -238,6 +241,16 @@ impl FlitNetwork {
         threads::run_one(&self.plan, region, &mut self.now, until, host);
     }
 
+    /// Works until nothing happens any more and the host has nothing due, or on all cycles before `limit`. Packets that
+    /// are then still inside wait for each other: see [`FlitNetwork::deadlock`].
+    ///
+    /// # Panics
+    /// If the network is cut into several regions.
+    pub fn drain<H: Host>(&mut self, limit: u64, host: &mut H) {
+        let [region] = &mut self.regions[..] else { panic!("one host serves one region") };
+        threads::drain(&self.plan, region, &mut self.now, limit, host);
+    }
+
     /// Cuts the empty network into so many regions of whole rows, or fewer if it has fewer routers or if the
     /// selection looks at neighbours. Each endpoint belongs to the region of its router.
     pub fn cut(mut self, regions: usize) -> Self {
@@ -267,6 +280,26 @@ impl FlitNetwork {
     /// The region of an endpoint.
     pub fn region_of(&self, endpoint: EndpointId) -> usize {
         self.plan.region_of(self.plan.router_of[endpoint.index()])
+    }
+
+    /// Lets time pass up to a cycle in which nothing happens before.
+    fn pass(&mut self, until: u64) {
+        self.now = self.now.max(until);
+    }
+
+    /// Flits and packets that crossed a link, and the most flits that ever waited behind it, over all virtual channels.
+    pub fn crossed(&self, link: LinkId) -> (u64, u64, u32) {
+        let plan = &self.plan;
+        let ends = &plan.topology.links()[link.index()];
+        let (from, to) = (&self.regions[plan.region_of(ends.from.0)], &self.regions[plan.region_of(ends.to.0)]);
+        let ports = usize::from(plan.ports.count);
+        let port = (ends.from.0 - from.first) as usize * ports + ends.direction as usize;
+        let flits = from.ports[port].sent;
+        let bodies = from.bodies.get(port).copied().unwrap_or(0);
+        let first = (ends.to.0 - to.first) as usize * plan.lanes;
+        let behind = first + usize::from(plan.lane_of(ends.direction as u8 ^ 1, 0));
+        let lanes = &to.lanes[behind..][..usize::from(plan.spec.channels)];
+        (flits, flits - bodies, lanes.iter().map(|lane| u32::from(lane.peak)).sum())
     }
 
     /// Whether no packet is inside or waits at a source.

@@ -466,21 +466,20 @@ impl Region {
         let id = EndpointId(self.endpoints[s]);
         let router = plan.router_of[id.index()];
         let head = !source.is_sending();
-        let mut state = 0;
         if head {
-            state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
+            let state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
             let copies = match &plan.answers {
                 Answers::Trees(trees) => trees.copies(state),
                 _ => 1,
             };
             let index = self.packets.insert(Packet { offer, source: id, injected: now, copies });
-            self.sources[s].begin(channel, index * plan.regions + self.id, offer.flits);
+            self.sources[s].begin(channel, index * plan.regions + self.id, state, offer.flits);
         }
         let source = &self.sources[s];
         let tail = source.left == 1;
-        let flit = Flit::new(source.packet, offer.destination.0, state, head, tail);
+        let flit = Flit::new(source.packet, offer.destination.0, source.state, head, tail);
         let handle = PacketHandle(source.packet);
-        let wide = Wide { state, born: offer.created as u32, flits: offer.flits };
+        let wide = Wide { state: source.state, born: offer.created as u32, flits: offer.flits };
         let lane = plan.local_lane(id.0, channel);
         self.fly(plan, now + plan.local_hop, flit, Place::new(router - self.first, lane), wide);
         host.flit_injected(now, id, handle, head);
