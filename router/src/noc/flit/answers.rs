@@ -278,7 +278,11 @@ impl Trees {
             for (i, step) in links.iter().enumerate() {
                 let at = step.parent().map_or(0, |parent| parent as usize + 1);
                 let port = topology.links()[step.link.index()].direction as u8;
-                nodes[at].push((ports.all_of(port), root + i as u32 + 1));
+                let lanes = match routes.channels(route) {
+                    Some(channels) => ports.lanes(port, channels[i].0),
+                    None => ports.all_of(port),
+                };
+                nodes[at].push((lanes, root + i as u32 + 1));
             }
             for branches in nodes {
                 trees.branches.extend(branches);

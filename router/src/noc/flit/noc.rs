@@ -2,7 +2,7 @@
 
 use super::{Arrival, FlitNetwork, Host, LossCause, Offer, RouterSpec, Sources, SpecError};
 use crate::counters::{EndpointCounters, LinkCounters, NocCounters};
-use crate::noc::{Fate, Injection, Level, Noc, TickOutcome, Verdict, VerdictSink};
+use crate::noc::{Fate, Injection, Level, Noc, QueueLimits, TickOutcome, Verdict, VerdictSink};
 use crate::route::{RouteId, RouteTable};
 use crate::routing::{Load, RouteState};
 use crate::topology::{EndpointId, LinkId, Topology};
@@ -156,6 +156,45 @@ impl FlitNoc {
         let cycle_ps = cycle_ps.max(1);
         let loopbacks = BinaryHeap::new();
         Ok(Self { spec, topology, routes, cycle_ps, network, chip, base: 0, loopbacks, counters })
+    }
+
+    /// A silent network for a chip whose times are given in picoseconds by its topology. A cycle is the longest time a
+    /// flit takes on any connection; a link's latency, which is that of a hop, is rounded to cycles, at least 1. Buffers
+    /// hold `queue` packets of `longest` flits, at most 255 flits.
+    ///
+    /// # Errors
+    /// See [`FlitNoc::new`].
+    pub fn of_chip(
+        topology: Arc<Topology>,
+        routes: Arc<RouteTable>,
+        channels: u8,
+        queue: QueueLimits,
+        longest: u16,
+    ) -> Result<Self, Vec<SpecError>> {
+        let classes = topology.link_classes();
+        let locals = topology.endpoints().iter().map(|endpoint| &endpoint.local);
+        let widest =
+            classes.iter().map(|class| class.flit_ps).chain(locals.clone().map(|local| local.flit_ps)).max();
+        let shortest = classes.iter().map(|class| class.latency_ps).min();
+        // Links of any width take a flit whenever one comes: then the shortest hop is the clock.
+        let cycle_ps = widest.filter(|&ps| ps > 0).or(shortest).unwrap_or(1).max(1);
+        let cycles = |ps: u64| ((ps + cycle_ps / 2) / cycle_ps).min(4000) as u16;
+        let hops: Vec<u16> = classes.iter().map(|class| cycles(class.latency_ps).max(1)).collect();
+        // Allocation and crossbar are part of a hop; where a hop is long enough they take their usual cycles of it.
+        let stages = u16::from(hops.iter().all(|&hop| hop >= 3));
+        let local = locals.map(|local| cycles(local.inject_ps.max(local.eject_ps))).max().unwrap_or(1);
+        let depth = (u64::from(queue.packets.max(1)) * u64::from(longest.max(1))).min(255) as u8;
+        let spec = RouterSpec {
+            channels,
+            depth,
+            vc_allocation: stages as u8,
+            switch_allocation: stages as u8,
+            traversal: 0,
+            links: hops.iter().map(|hop| hop - 2 * stages).collect(),
+            local: local.saturating_sub(1),
+            ..RouterSpec::default()
+        };
+        Self::new(spec, topology, routes, cycle_ps, longest)
     }
 
     fn inject(&mut self, injection: &Injection, verdicts: &mut VerdictSink<'_>) {
