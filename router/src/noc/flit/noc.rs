@@ -159,7 +159,7 @@ impl FlitNoc {
     }
 
     /// A silent network for a chip whose times are given in picoseconds by its topology. A cycle is the longest time a
-    /// flit takes on any connection; a link's latency, which is that of a hop, is rounded to cycles, at least 1. Buffers
+    /// flit takes on any connection; a link's latency, which is that of a hop, is rounded to cycles, at least 1; what all hops have in common is spent in routers. Buffers
     /// hold `queue` packets of `longest` flits, at most 255 flits.
     ///
     /// # Errors
@@ -180,17 +180,20 @@ impl FlitNoc {
         let cycle_ps = widest.filter(|&ps| ps > 0).or(shortest).unwrap_or(1).max(1);
         let cycles = |ps: u64| ((ps + cycle_ps / 2) / cycle_ps).min(4000) as u16;
         let hops: Vec<u16> = classes.iter().map(|class| cycles(class.latency_ps).max(1)).collect();
-        // Allocation and crossbar are part of a hop; where a hop is long enough they take their usual cycles of it.
-        let stages = u16::from(hops.iter().all(|&hop| hop >= 3));
+        // What all hops have in common is the router's, so that a slot's credit need not wait for it; the rest is wire.
+        let common = hops.iter().copied().min().unwrap_or(1).min(200);
+        // Channels and switch are allocated in one cycle: a channel of one-flit packets is then free again in the next.
+        let (switch, traversal) = (1, common - 1);
         let local = locals.map(|local| cycles(local.inject_ps.max(local.eject_ps))).max().unwrap_or(1);
         let depth = (u64::from(queue.packets.max(1)) * u64::from(longest.max(1))).min(255) as u8;
         let spec = RouterSpec {
             channels,
             depth,
-            vc_allocation: stages as u8,
-            switch_allocation: stages as u8,
-            traversal: 0,
-            links: hops.iter().map(|hop| hop - 2 * stages).collect(),
+            vc_allocation: 0,
+            switch_allocation: switch,
+            traversal: traversal as u8,
+            credit: 0,
+            links: hops.iter().map(|hop| hop - common).collect(),
             local: local.saturating_sub(1),
             ..RouterSpec::default()
         };
