@@ -207,8 +207,13 @@ pub fn prove(topology: &Topology, routing: &dyn Routing, switching: Switching) -
     let mut walk = Walk::default();
     let mut visited = 0;
     let (mut unreached, mut unreached_pairs) = (0, Vec::new());
-    for destination in live_endpoints(topology) {
+    let destinations = live_endpoints(topology).count() as u64;
+    for (i, destination) in live_endpoints(topology).enumerate() {
         walk.to(topology, routing, destination, &mut visited)?;
+        // Far too large is told after the first destination, a corner, which is at most a few times the average.
+        if i == 0 && visited.saturating_mul(destinations) > 8 * STATE_LIMIT {
+            return Err(ProofError::TooLarge { routing: routing.name(), limit: STATE_LIMIT });
+        }
         graph.add_walk(&walk);
         let lost = walk.lost_sources();
         unreached += lost.len() as u64;
