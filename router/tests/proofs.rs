@@ -245,6 +245,8 @@ fn packets_arrive_by_minimal_ways_and_obey_the_turn_rules() {
         "up-down" => 2 * diameter,
         _ => distance,
     };
+    // A snake and a spanning tree do not see all short cuts around the ring.
+    let longer_on_a_torus = ["up-down", "table", "key-mask", "dual-path"];
     let mut word = 1u64;
     let mut random = move || {
         word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -267,11 +269,9 @@ fn packets_arrive_by_minimal_ways_and_obey_the_turn_rules() {
                     let pick = |ways: usize| if first_only { 0 } else { (random() % ways as u64) as usize };
                     let path = walk(&topology, routing.as_ref(), (source, to), pick, draw).unwrap();
                     let case = format!("{} on {name}, {a} to {b}: {path:?}", row.name);
-                    assert!(
-                        path.len() <= bound(row.name, distance, diameter)
-                            || topology.is_torus() && FAULT_TOLERANT.contains(&row.name),
-                        "{case}"
-                    );
+                    if !(topology.is_torus() && longer_on_a_torus.contains(&row.name)) {
+                        assert!(path.len() <= bound(row.name, distance, diameter), "{case}");
+                    }
                     for turn in path.windows(2) {
                         assert!(!breaks_the_rules(row.name, turn[0].0, turn[1].0, turn[1].1), "{case}");
                     }

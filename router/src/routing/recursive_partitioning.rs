@@ -5,9 +5,9 @@
 //! are needed anyway; a corner part joins one of its two outputs that is needed, so that the tree shares links where it can.
 //!
 //! ```text
-//!   NW | N | NE      N is used if something lies straight north, or if NE and NW can share it;
-//!   ---+---+---      then both corners go north. Otherwise they go along the row.
-//!    W | o | E
+//!   NW | N | NE      NE goes east if something lies straight east and nothing makes it go north:
+//!   ---+---+---      neither a destination straight north, nor NW going there as nothing lies
+//!    W | o | E       straight west. Else it goes north, where the southern half never shares its links.
 //! ```
 //! A packet is parted at its source: what lies north or in the row goes in a network of its own, the low half of the
 //! channels, that never goes south; what lies south goes in the high half that never goes north. As every copy's path is
@@ -46,9 +46,10 @@ impl Parts {
         }
     }
 
-    /// Whether corners leave along the column.
-    fn along_column(self) -> bool {
-        self.straight || self.corners == [true; 2] && self.row != [true; 2]
+    /// Whether the corner on a side leaves along the column.
+    fn along_column(self, side: usize) -> bool {
+        let alone = |side: usize| self.corners[side] && !self.row[side];
+        self.straight || alone(side) || alone(1 - side)
     }
 }
 
@@ -93,7 +94,7 @@ impl Routing for RecursivePartitioning {
             let (east, north) = offset(to);
             parts[usize::from(southern(north))].add(east, north);
         }
-        let along_column = parts.map(Parts::along_column);
+        let along_column = parts.map(|parts| [0, 1].map(|side| parts.along_column(side)));
         // Slots: east, west and column of the northern network, the same of the southern one, eject.
         let slot = |to: EndpointId| {
             let (east, north) = offset(to);
@@ -101,7 +102,7 @@ impl Routing for RecursivePartitioning {
             match (east, north) {
                 (0, 0) => 6,
                 (0, _) => 3 * network + 2,
-                (_, north) if north != 0 && along_column[network] => 3 * network + 2,
+                (_, north) if north != 0 && along_column[network][usize::from(east < 0)] => 3 * network + 2,
                 _ => 3 * network + usize::from(east < 0),
             }
         };
