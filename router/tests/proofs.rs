@@ -383,10 +383,15 @@ fn each_destination_gets_one_copy_whatever_the_strategy() {
 #[test]
 fn recursive_partitioning_shares_more_links_than_the_xy_tree() {
     let topology = Topology::mesh(&spec(8, 8, 1)).unwrap();
+    let mut word = 1u64;
+    let mut random = move || {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        EndpointId((word >> 58) as u32)
+    };
     let requests: Vec<_> = (0..64)
-        .map(|source| RouteRequest {
-            source: EndpointId(source),
-            destinations: (0..64).filter(|to| (to * 11 + source * 5) % 6 == 1).map(EndpointId).collect(),
+        .map(|source| {
+            let destinations: BTreeSet<_> = (0..8).map(|_| random()).collect();
+            RouteRequest { source: EndpointId(source), destinations: destinations.into_iter().collect() }
         })
         .collect();
     let links = |name: &str| {
@@ -402,7 +407,7 @@ fn recursive_partitioning_shares_more_links_than_the_xy_tree() {
         (0..64).map(|route| table.links(RouteId(route)).len()).sum::<usize>()
     };
     let (tree, partitioned) = (links("xy"), links("recursive-partitioning"));
-    assert!(partitioned < tree, "{partitioned} links instead of {tree}");
+    assert!(10 * partitioned < 9 * tree, "{partitioned} links instead of {tree}");
 }
 
 proptest! {
