@@ -12,13 +12,17 @@
 //! | [`Analytic`] | no contention, exact link loads | O(1) a packet |
 //! | [`PacketNoc`] | finite bandwidth, finite queues, back-pressure | O(hops log packets) a packet |
 //!
-//! Invariants and the tests that hold them (`tests/laws.rs`):
+//! Which way packets may go is a [routing function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves
+//! one free of deadlock on a network, or names the cycle.
+//!
+//! Invariants and the tests that hold them (`tests/laws.rs`, the last `tests/proofs.rs`):
 //! - copies owed = delivered + dropped + in flight, at every call: `conservation`;
 //! - both levels count the same crossings of every link: `levels_agree_on_loads`;
 //! - a lone packet arrives at the same picosecond at both levels: `zero_load_is_exact`;
 //! - contention never makes an arrival earlier: `contention_only_delays`;
 //! - an XY path has Manhattan length, and a tree crosses no link twice: `routes_are_minimal_trees`;
-//! - queues never exceed their limit and a hotspot drains with one slot a queue: `hotspot_drains`.
+//! - queues never exceed their limit and a hotspot drains with one slot a queue: `hotspot_drains`;
+//! - every strategy is proven on every network it is made for: `every_strategy_is_proven_on_every_network_it_is_made_for`.
 
 mod counters;
 pub mod deadlock;
