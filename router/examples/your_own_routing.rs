@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // [proof]
     // [route]
     let corner = RouteRequest { source: EndpointId(0), destinations: vec![EndpointId(63)] };
-    let table = RouteTable::build(&topology, &SouthLast, &FirstLegal, &[corner]).map_err(|errors| errors[0].clone())?;
+    let table =
+        RouteTable::build(&topology, &SouthLast, &FirstLegal, &[corner]).map_err(|errors| errors[0].clone())?;
     println!("{} hops from corner to corner", table.legs(RouteId(0))[0].hops);
     // [route]
     Ok(())

@@ -429,7 +429,8 @@ mod tests {
         topology.kill_link(crate::Coord { x: 2, y: 0 }, crate::Direction::West).unwrap();
         let routing = crate::WestFirst::new(&topology, 1).unwrap();
         let request = RouteRequest { source: EndpointId(5), destinations: vec![EndpointId(3), EndpointId(0)] };
-        let table = RouteTable::build(&topology, &routing, &FirstLegal, &[request.clone()]).unwrap();
+        let table =
+            RouteTable::build(&topology, &routing, &FirstLegal, std::slice::from_ref(&request)).unwrap();
         assert!(table.legs(RouteId(0)).iter().all(|leg| leg.lost.is_none()), "the upper row is whole");
         let request = RouteRequest { source: EndpointId(2), ..request };
         let table = RouteTable::build(&topology, &routing, &FirstLegal, &[request]).unwrap();
