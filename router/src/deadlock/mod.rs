@@ -12,8 +12,8 @@
 //! | [`Finding::BrokenByTimeout`] | it can deadlock; packets that wait too long are dropped |
 //! | [`Finding::Cyclic`] | it can deadlock |
 //!
-//! Assumed is that endpoints take every packet that reaches them, that a packet keeps asking until it is served and, under
-//! [`Finding::Escape`], that it asks for the escape too. A copy for several destinations is walked by
+//! Assumed is that endpoints take every packet that reaches them, that a packet without any way on is dropped, that all others
+//! keep asking until they are served and, under [`Finding::Escape`], that they ask for the escape too. A copy for several destinations is walked by
 //! [`prove_multicast`]; [`prove`] is about packets with one destination.
 
 mod channels;
