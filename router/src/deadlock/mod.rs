@@ -342,7 +342,8 @@ fn prove_escape(
 mod tests {
     use super::*;
     use crate::routing::broken::UnrestrictedAdaptive;
-    use crate::routing::{DimensionOrder, strategy};
+    use crate::routing::{DimensionOrder, Hop, RouteState, Unicast, strategy};
+    use crate::topology::Direction;
     use crate::topology::tests::{mesh, spec};
 
     #[test]
@@ -384,6 +385,47 @@ mod tests {
         assert!(matches!(proof.finding, Finding::Escape { channels: 48, .. }), "{proof}");
         let proof = prove(&topology, routing.as_ref(), Switching::whole_packets()).unwrap();
         assert!(proof.is_free());
+    }
+
+    /// XY on channel 0 as escape, and on channel 1 anywhere at all, or nowhere.
+    struct Wandering {
+        escape_by_xy: bool,
+    }
+
+    impl Unicast for Wandering {
+        fn name(&self) -> &'static str {
+            "wandering"
+        }
+        fn virtual_channels(&self) -> u8 {
+            2
+        }
+        fn ways(&self, hop: &mut Hop<'_>) {
+            let (row, column) = hop.productive();
+            if self.escape_by_xy {
+                Direction::ALL.iter().for_each(|&way| hop.offer(way, ChannelSet::range(1, 2), RouteState(0)));
+            }
+            let escapes = if self.escape_by_xy { [row.or(column), None] } else { [row, column] };
+            for way in escapes.into_iter().flatten() {
+                hop.offer(way, ChannelSet::range(0, 1), RouteState(0));
+            }
+        }
+        fn escape(&self) -> Option<ChannelSet> {
+            Some(ChannelSet::first(1))
+        }
+    }
+
+    #[test]
+    fn an_escape_with_a_cycle_direct_or_indirect_is_none() {
+        for escape_by_xy in [false, true] {
+            let routing = Wandering { escape_by_xy };
+            let proof = prove(&mesh(3, 3, 1), &routing, Switching::with(Needs::OnePacketAChannel)).unwrap();
+            let cycle = proof.cycle().unwrap();
+            assert!(cycle.waits.iter().all(|wait| wait.channel == 0 && wait.destination_count > 0), "{proof}");
+            // XY alone has no cycle: two links that lead away from each other wait by way of channel 1.
+            let follows =
+                cycle.waits.iter().zip(cycle.waits.iter().cycle().skip(1)).all(|(a, b)| a.to == b.from);
+            assert_eq!(follows, !escape_by_xy || cycle.waits.len() == 2, "{proof}");
+        }
     }
 
     #[test]
