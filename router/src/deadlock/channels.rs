@@ -169,8 +169,10 @@ impl Extended {
         }
         loop {
             let mut changed = false;
-            for (i, node) in walk.nodes.iter().enumerate().rev() {
-                for step in walk.steps_of(node).iter().filter(|step| step.channels.0 & !self.escape.0 != 0) {
+            for &i in &walk.order {
+                for step in
+                    walk.steps_of(&walk.nodes[i]).iter().filter(|step| step.channels.0 & !self.escape.0 != 0)
+                {
                     changed |= asked.join(i, step.node);
                 }
             }
