@@ -5,25 +5,32 @@
 //! Copies are made where the legs of a multicast route part. All times are whole picoseconds from the start of a
 //! *tick*, the period between two barriers; the chip, not the network, decides when a tick ends.
 //!
-//! Two levels answer the same question, behind [`Noc`]:
+//! Three levels answer the same question, behind [`Noc`]:
 //!
 //! | level | time | cost |
 //! |---|---|---|
 //! | [`Analytic`] | no contention, exact link loads | O(1) a packet |
 //! | [`PacketNoc`] | finite bandwidth, finite queues, back-pressure | O(hops log packets) a packet |
+//! | [`flit::FlitNoc`] | virtual channels, credits, allocators, cycle by cycle | O(flits x hops) a packet |
 //!
-//! Apart from chips, [`ReservationMesh`] is a wormhole router of flits with a reservation table and handshake links, and
-//! [`traffic`] makes packets to study a mesh with.
+//! Apart from chips, [`flit::FlitNetwork`] moves any traffic under any strategy, [`ReservationMesh`] is a wormhole router
+//! of flits with a reservation table and handshake links, and [`traffic`] makes packets to study a mesh with. Which way
+//! packets may go is a [routing function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves
+//! one free of deadlock on a network, or names the cycle.
 //!
-//! Invariants and the tests that hold them (`tests/laws.rs`):
+//! Invariants and the tests that hold them:
 //! - copies owed = delivered + dropped + in flight, at every call: `conservation`;
-//! - both levels count the same crossings of every link: `levels_agree_on_loads`;
-//! - a lone packet arrives at the same picosecond at both levels: `zero_load_is_exact`;
+//! - all levels count the same crossings of every link: `levels_agree_on_loads`;
+//! - a lone packet arrives at the same picosecond at the first two levels: `zero_load_is_exact`;
 //! - contention never makes an arrival earlier: `contention_only_delays`;
 //! - an XY path has Manhattan length, and a tree crosses no link twice: `routes_are_minimal_trees`;
 //! - queues never exceed their limit and a hotspot drains with one slot a queue: `hotspot_drains`;
-//! - curves measured with other simulators come out to their last digit: `tests/conformance`;
-//! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`.
+//! - slots taken = flits on the way and in buffers + credits on the way back, after every cycle:
+//!   `nothing_is_lost_and_the_books_balance_every_cycle`;
+//! - any number of regions gives the same cycles: `regions_change_nothing`;
+//! - curves measured with other simulators come out to their last digit: `conformance_with_measured_curves`;
+//! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`;
+//! - every strategy is proven on every network it is made for: `every_strategy_is_proven_on_every_network_it_is_made_for`.
 
 mod counters;
 pub mod deadlock;

@@ -424,6 +424,38 @@ mod tests {
         assert_eq!(table.links(RouteId(0)).len(), 1);
     }
 
+    #[test]
+    fn copies_to_and_from_dead_endpoints_are_lost_at_the_source() {
+        let mut topology = mesh(3, 1, 1);
+        topology.kill_endpoint(EndpointId(1)).unwrap();
+        let lost = |table: RouteTable| {
+            let legs = table.legs(RouteId(0)).iter();
+            (legs.map(|l| (l.destination.0, l.lost)).collect::<Vec<_>>(), table.links(RouteId(0)).len())
+        };
+        let dead = Some(DropCause::DeadEndpoint);
+        let to = build(&topology, 0, &[0, 1, 2]).unwrap();
+        assert_eq!(lost(to), (vec![(1, dead), (0, None), (2, None)], 2));
+        let from = build(&topology, 1, &[0, 1]).unwrap();
+        assert_eq!(lost(from), (vec![(0, dead), (1, dead)], 0));
+        topology.kill_router(crate::Coord { x: 2, y: 0 }).unwrap();
+        assert_eq!(lost(build(&topology, 0, &[2]).unwrap()), (vec![(2, dead)], 0));
+    }
+
+    #[test]
+    fn copies_the_routing_finds_no_way_for_are_lost_where_it_ends() {
+        let mut topology = mesh(3, 2, 1);
+        topology.kill_link(crate::Coord { x: 2, y: 0 }, crate::Direction::West).unwrap();
+        let routing = crate::WestFirst::new(&topology, 1).unwrap();
+        let request = RouteRequest { source: EndpointId(5), destinations: vec![EndpointId(3), EndpointId(0)] };
+        let table =
+            RouteTable::build(&topology, &routing, &FirstLegal, std::slice::from_ref(&request)).unwrap();
+        assert!(table.legs(RouteId(0)).iter().all(|leg| leg.lost.is_none()), "the upper row is whole");
+        let request = RouteRequest { source: EndpointId(2), ..request };
+        let table = RouteTable::build(&topology, &routing, &FirstLegal, &[request]).unwrap();
+        let legs: Vec<_> = table.legs(RouteId(0)).iter().map(|leg| (leg.lost, leg.hops)).collect();
+        assert_eq!(legs, [(Some(DropCause::NoRoute), 0); 2]);
+    }
+
     /// Walks east and west for ever.
     struct PingPong;
     impl Routing for PingPong {

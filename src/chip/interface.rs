@@ -19,7 +19,7 @@ use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
 use spikemesh_router::flit::{FlitNoc, SpecError};
 use spikemesh_router::{
-    Analytic, DropCause, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
+    Analytic, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
     RouteRequest, RouteTable, Topology, VerdictSink, strategy,
 };
 use std::collections::BTreeMap;
@@ -237,7 +237,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
     let (input_port, output_port) = (port(INPUT_PORT), port(OUTPUT_PORT));
     let mut lost = Vec::new();
     for route in 0..routes.len() as u32 {
-        let legs = routes.legs(RouteId(route)).iter().filter(|leg| leg.lost == Some(DropCause::DeadLink));
+        let legs = routes.legs(RouteId(route)).iter().filter(|leg| leg.lost.is_some());
         lost.extend(
             legs.map(|leg| LostCopy {
                 source: routes.source(RouteId(route)).0,

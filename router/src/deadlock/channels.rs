@@ -105,14 +105,20 @@ impl BitRows {
 
     /// Adds row `from` to row `into`; whether that changed anything.
     fn join(&mut self, into: usize, from: usize) -> bool {
-        let mut changed = false;
-        for word in 0..self.words {
-            let new = self.bits[from * self.words + word];
-            let old = &mut self.bits[into * self.words + word];
-            changed |= new & !*old != 0;
-            *old |= new;
+        let words = self.words;
+        let (low, high) = (into.min(from), into.max(from));
+        if low == high {
+            return false;
         }
-        changed
+        let (before, after) = self.bits.split_at_mut(high * words);
+        let (low, high) = (&mut before[low * words..][..words], &mut after[..words]);
+        let (into, from) = if into < from { (low, high) } else { (high, low) };
+        let mut new = 0;
+        for (into, from) in into.iter_mut().zip(from) {
+            new |= *from & !*into;
+            *into |= *from;
+        }
+        new != 0
     }
 }
 
@@ -163,8 +169,10 @@ impl Extended {
         }
         loop {
             let mut changed = false;
-            for (i, node) in walk.nodes.iter().enumerate().rev() {
-                for step in walk.steps_of(node).iter().filter(|step| step.channels.0 & !self.escape.0 != 0) {
+            for &i in &walk.order {
+                for step in
+                    walk.steps_of(&walk.nodes[i]).iter().filter(|step| step.channels.0 & !self.escape.0 != 0)
+                {
                     changed |= asked.join(i, step.node);
                 }
             }

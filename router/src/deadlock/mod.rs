@@ -12,9 +12,13 @@
 //! | [`Finding::BrokenByTimeout`] | it can deadlock; packets that wait too long are dropped |
 //! | [`Finding::Cyclic`] | it can deadlock |
 //!
-//! Assumed is that endpoints take every packet that reaches them, that a packet keeps asking until it is served and, under
-//! [`Finding::Escape`], that it asks for the escape too. A copy for several destinations is walked by
+//! Assumed is that endpoints take every packet that reaches them, that a packet without any way on is dropped, that all others
+//! keep asking until they are served and, under [`Finding::Escape`], that they ask for the escape too. A copy for several destinations is walked by
 //! [`prove_multicast`]; [`prove`] is about packets with one destination.
+//!
+//! A 32 x 32 mesh or torus takes 0.2 s (`xy`) to 2.3 s (`spinnaker`, `minimal-adaptive`), release build, one thread of a
+//! shared 2-core machine, November 2026. With an intermediate router in the state there are as many states as routers more:
+//! `romm` takes 0.6 s and `valiant` 6 s on 16 x 16, and larger networks are [`ProofError::TooLarge`].
 
 mod channels;
 mod cycle;
@@ -207,8 +211,13 @@ pub fn prove(topology: &Topology, routing: &dyn Routing, switching: Switching) -
     let mut walk = Walk::default();
     let mut visited = 0;
     let (mut unreached, mut unreached_pairs) = (0, Vec::new());
-    for destination in live_endpoints(topology) {
+    let destinations = live_endpoints(topology).count() as u64;
+    for (i, destination) in live_endpoints(topology).enumerate() {
         walk.to(topology, routing, destination, &mut visited)?;
+        // Far too large is told after the first destination, a corner, which is at most a few times the average.
+        if i == 0 && visited.saturating_mul(destinations) > 8 * STATE_LIMIT {
+            return Err(ProofError::TooLarge { routing: routing.name(), limit: STATE_LIMIT });
+        }
         graph.add_walk(&walk);
         let lost = walk.lost_sources();
         unreached += lost.len() as u64;
@@ -337,7 +346,8 @@ fn prove_escape(
 mod tests {
     use super::*;
     use crate::routing::broken::UnrestrictedAdaptive;
-    use crate::routing::{DimensionOrder, strategy};
+    use crate::routing::{DimensionOrder, Hop, RouteState, Unicast, strategy};
+    use crate::topology::Direction;
     use crate::topology::tests::{mesh, spec};
 
     #[test]
@@ -379,6 +389,43 @@ mod tests {
         assert!(matches!(proof.finding, Finding::Escape { channels: 48, .. }), "{proof}");
         let proof = prove(&topology, routing.as_ref(), Switching::whole_packets()).unwrap();
         assert!(proof.is_free());
+    }
+
+    /// XY on channel 0 as escape, and on channel 1 anywhere at all, or nowhere.
+    struct Wandering {
+        escape_by_xy: bool,
+    }
+
+    impl Unicast for Wandering {
+        fn name(&self) -> &'static str {
+            "wandering"
+        }
+        fn virtual_channels(&self) -> u8 {
+            2
+        }
+        fn ways(&self, hop: &mut Hop<'_>) {
+            let (row, column) = hop.productive();
+            if self.escape_by_xy {
+                Direction::ALL.iter().for_each(|&way| hop.offer(way, ChannelSet::range(1, 2), RouteState(0)));
+            }
+            let escapes = if self.escape_by_xy { [row.or(column), None] } else { [row, column] };
+            for way in escapes.into_iter().flatten() {
+                hop.offer(way, ChannelSet::range(0, 1), RouteState(0));
+            }
+        }
+        fn escape(&self) -> Option<ChannelSet> {
+            Some(ChannelSet::first(1))
+        }
+    }
+
+    #[test]
+    fn an_escape_with_a_cycle_direct_or_indirect_is_none() {
+        for escape_by_xy in [false, true] {
+            let routing = Wandering { escape_by_xy };
+            let proof = prove(&mesh(3, 3, 1), &routing, Switching::with(Needs::OnePacketAChannel)).unwrap();
+            let cycle = proof.cycle().unwrap();
+            assert!(cycle.waits.iter().all(|wait| wait.channel == 0 && wait.destination_count > 0), "{proof}");
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(super) struct Walk {
     pub(super) steps: Vec<Step>,
     /// (Source, node) of every packet there can be.
     pub(super) starts: Vec<(EndpointId, usize)>,
+    /// Every node after those it leads to, but for cycles. What is told from node to node backwards needs few rounds then.
+    pub(super) order: Vec<usize>,
     // Only looked up, never iterated, so that its order shapes nothing.
     index: HashMap<u64, usize, BuildHasherDefault<Mix>>,
     candidates: Candidates,
@@ -107,7 +109,34 @@ impl Walk {
             next += 1;
         }
         self.candidates = candidates;
+        self.put_in_order();
         Ok(())
+    }
+
+    /// Depth first, without recursion.
+    fn put_in_order(&mut self) {
+        self.order.clear();
+        let mut seen = vec![false; self.nodes.len()];
+        let mut path = Vec::new();
+        for root in 0..self.nodes.len() {
+            if !seen[root] {
+                seen[root] = true;
+                path.push((root, self.nodes[root].steps.clone()));
+            }
+            while let Some((node, steps)) = path.last_mut() {
+                match steps.next().map(|step| self.steps[step].node) {
+                    Some(next) if !seen[next] => {
+                        seen[next] = true;
+                        path.push((next, self.nodes[next].steps.clone()));
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.order.push(*node);
+                        path.pop();
+                    }
+                }
+            }
+        }
     }
 
     fn node(&mut self, here: RouterId, link: Option<LinkId>, state: RouteState, held: ChannelSet) -> usize {
@@ -143,11 +172,10 @@ impl Walk {
     /// The nodes from which a marked one can be reached.
     fn spread_back(&self, mut marked: impl FnMut(&Node) -> bool) -> Vec<bool> {
         let mut marks: Vec<bool> = self.nodes.iter().map(&mut marked).collect();
-        // Nodes are numbered in order of discovery, so backwards few rounds do.
         loop {
             let mut changed = false;
-            for (i, node) in self.nodes.iter().enumerate().rev() {
-                if !marks[i] && self.steps_of(node).iter().any(|step| marks[step.node]) {
+            for &i in &self.order {
+                if !marks[i] && self.steps_of(&self.nodes[i]).iter().any(|step| marks[step.node]) {
                     (marks[i], changed) = (true, true);
                 }
             }

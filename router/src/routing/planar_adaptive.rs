@@ -8,7 +8,10 @@
 
 use super::steps::{Hop, MeshFacts, Unicast, halves};
 use super::{RouteState, RoutingError};
-use crate::topology::{EndpointId, Topology};
+use crate::topology::{Direction, EndpointId, Topology};
+
+/// A packet at its source; later 0 is the half that goes east, 1 the half that goes west.
+const OPEN: RouteState = RouteState(2);
 
 /// Planar-adaptive routing.
 #[derive(Clone, Copy, Debug)]
@@ -33,22 +36,25 @@ impl Unicast for PlanarAdaptive {
         self.0.channels
     }
 
-    fn start(&self, topology: &Topology, source: EndpointId, to: EndpointId, _: u64) -> RouteState {
-        let (from, to) = (topology.endpoint_coord(source), topology.endpoint_coord(to));
-        RouteState(u32::from(to.x < from.x))
+    fn start(&self, _: &Topology, _: EndpointId, _: EndpointId, _: u64) -> RouteState {
+        OPEN
     }
 
     fn ways(&self, hop: &mut Hop<'_>) {
         let (row, column) = hop.productive();
+        let half = match hop.state {
+            OPEN => RouteState(u32::from(row == Some(Direction::West))),
+            half => half,
+        };
         if let Some(way) = row {
-            hop.offer(way, self.0.all(), hop.state);
+            hop.offer(way, self.0.all(), half);
         }
         if let Some(way) = column {
-            hop.offer(way, halves(self.0.channels)[hop.state.0 as usize & 1], hop.state);
+            hop.offer(way, halves(self.0.channels)[half.0 as usize & 1], half);
         }
     }
 
     fn answers_by_side(&self) -> Option<u8> {
-        self.0.by_side(2)
+        self.0.by_side(3)
     }
 }

