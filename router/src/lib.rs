@@ -13,7 +13,7 @@
 //! | [`PacketNoc`] | finite bandwidth, finite queues, back-pressure | O(hops log packets) a packet |
 //!
 //! Apart from chips, [`ReservationMesh`] is a wormhole router of flits with a reservation table and handshake links, and
-//! [`traffic`] makes packets to study a mesh with.
+//! [`traffic`] makes packets to study a mesh with, [`measure`] measures one.
 //!
 //! Invariants and the tests that hold them (`tests/laws.rs`):
 //! - copies owed = delivered + dropped + in flight, at every call: `conservation`;
@@ -26,6 +26,7 @@
 //! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`.
 
 mod counters;
+pub mod measure;
 mod noc;
 pub mod random;
 mod route;

@@ -25,6 +25,7 @@
 //! | `allocate` | allocation in the plain case |
 //! | `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
+//! | `counts` | what was counted, for those who measure |
 //! | `booksim` | what a rival's router does beside its own pipeline |
 
 mod allocate;
@@ -32,6 +33,7 @@ mod answers;
 mod arbiter;
 mod booksim;
 mod buffers;
+mod counts;
 mod packet;
 mod plan;
 mod region;
