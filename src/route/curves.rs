@@ -27,6 +27,7 @@ pub(super) enum Upward {
     Mean,
     P99,
     Accepted,
+    Tick,
 }
 
 const WIDTH: f64 = 720.0;
@@ -75,16 +76,18 @@ fn mark(settings: &Settings, row: &Row<'_>, upward: Upward) -> Option<Mark> {
         Upward::Mean => mean?,
         Upward::P99 => mean.map(|_| found.latency.p99 as f64)?,
         Upward::Accepted => found.accepted_rate(),
+        Upward::Tick => found.ticks.as_ref()?.end.mean()?,
     };
     let speed = if settings.source.kind.has_rates() { String::new() } else { format!(", speed {}", row.key.x) };
     let title = format!(
-        "{}{speed}: offered {:.4}, accepted {:.4} flits a core and cycle; latency mean {}, p99 {}, max {} cycles{}",
+        "{}{speed}: offered {:.4}, accepted {:.4} flits a core and cycle; latency mean {}, p99 {}, max {} cycles{}{}",
         row.key.strategy,
         found.offered_rate(),
         found.accepted_rate(),
         mean.map_or_else(|| "-".into(), short),
         found.latency.p99,
         found.latency.max,
+        found.ticks.and_then(|t| t.end.mean()).map(|t| format!("; tick {}", short(t))).unwrap_or_default(),
         if found.is_saturated() { "; saturated" } else { "" }
     );
     Some(Mark { x: found.offered_rate(), y, saturated: found.is_saturated(), title })
@@ -115,8 +118,10 @@ pub(super) fn drawing(settings: &Settings, rows: &[Row<'_>], upward: Upward) -> 
     let lowest = marks().map(|m| m.y).fold(f64::INFINITY, f64::min).max(1e-9);
     let highest = marks().map(|m| m.y).fold(0.0, f64::max).max(1e-9);
     let logarithmic = upward != Upward::Accepted;
+    // Ticks end: they are never clipped.
+    let clip = if upward == Upward::Tick { f64::INFINITY } else { CLIP };
     let (low, high) = if logarithmic {
-        (lowest * 0.9, (highest * 1.1).min(lowest * CLIP).max(lowest * 1.5))
+        (lowest * 0.9, (highest * 1.1).min(lowest * clip).max(lowest * 1.5))
     } else {
         (0.0, highest * 1.08)
     };
@@ -130,6 +135,7 @@ pub(super) fn drawing(settings: &Settings, rows: &[Row<'_>], upward: Upward) -> 
         Upward::Mean => "mean latency, cycles",
         Upward::P99 => "99th percentile of the latency, cycles",
         Upward::Accepted => "accepted flits a core and cycle",
+        Upward::Tick => "cycles of a tick, mean",
     };
     let mut out =
         format!("<svg class=\"wide\" role=\"img\" aria-label=\"{label}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\">");

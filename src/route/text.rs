@@ -24,7 +24,11 @@ pub(super) fn short(value: f64) -> String {
 
 /// What is to be said of a point beside its numbers.
 pub(super) fn note(found: &Measurement) -> String {
-    let mut notes: Vec<String> = found.saturated.iter().map(|why| why.reason().to_owned()).collect();
+    let mut notes = Vec::new();
+    if found.is_saturated() {
+        let reasons: Vec<_> = found.saturated.iter().map(|why| why.name()).collect();
+        notes.push(format!("saturated: {}", reasons.join(", ")));
+    }
     let lost: u64 = found.packets.lost.values().sum();
     if lost > 0 {
         let causes: Vec<_> = found.packets.lost.iter().map(|(cause, n)| format!("{n} {cause}")).collect();

@@ -147,7 +147,8 @@ pub fn mesh_spec(width: u16, height: u16, cores: u16, spec: &RouterSpec) -> Mesh
             inject_ps: (1 + u64::from(spec.local)) * CYCLE_PS,
             eject_ps: hop(spec.local),
             flit_ps: CYCLE_PS,
-            loopback_ps: 0,
+            // The flit level sends these through the router.
+            loopback_ps: (1 + u64::from(spec.local)) * CYCLE_PS + hop(spec.local),
         },
     }
 }

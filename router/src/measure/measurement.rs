@@ -21,6 +21,16 @@ pub enum Saturation {
 }
 
 impl Saturation {
+    /// In a word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Saturation::Accepted => "accepted < 97 %",
+            Saturation::Backlog => "backlog grows",
+            Saturation::Drain => "not drained",
+            Saturation::Standstill => "standstill",
+        }
+    }
+
     /// For people.
     pub fn reason(self) -> &'static str {
         match self {

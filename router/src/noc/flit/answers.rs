@@ -122,22 +122,24 @@ impl Answers {
     pub(super) fn new(topology: &Topology, routing: &dyn Routing, ports: &Ports) -> Self {
         match routing.answers_by_side() {
             // Nine sides, and a flit has six bits for its state.
-            Some(states) if states <= 64 && topology.endpoints().len() <= 1 << super::DESTINATION_BITS => {
-                Answers::BySide(SideTable::new(topology, routing, ports, states))
+            Some(states) if states <= 64 => {
+                let table = SideTable::new(topology, routing, ports, states);
+                // Faults may leave every router with answers of its own.
+                if table.answers.len() <= 1 << 16 { Answers::BySide(table) } else { Answers::Asked }
             }
             _ => Answers::Asked,
         }
     }
 }
 
-/// Answers by router class, state and side of the destination; routers with the same answers share a class.
+/// Answers by router class, state and side of the destination; routers with the same answers share a class. The first
+/// are those of a head at its destination, by port.
 pub(super) struct SideTable {
     answers: Vec<Answer>,
     /// First answer of each router.
     first: Vec<u32>,
     at: Vec<Coord>,
     endpoints: Vec<Coord>,
-    eject: u32,
 }
 
 /// 0 below, 1 equal, 2 above.
@@ -159,7 +161,6 @@ impl SideTable {
             first: Vec::with_capacity(routers),
             at: (0..routers as u32).map(|r| topology.coord(RouterId(r))).collect(),
             endpoints,
-            eject: 0,
         };
         for port in 0..ports.count {
             let mut answer = Answer::default();
@@ -221,16 +222,16 @@ impl SideTable {
 
     /// Index of the answer for a head at a router.
     #[inline]
-    pub(super) fn index(&self, router: u32, destination: u32, state: u32, ports: &Ports) -> u32 {
+    pub(super) fn index(&self, router: u32, destination: u32, state: u32, ports: &Ports) -> u16 {
         let (at, to) = (self.at[router as usize], self.endpoints[destination as usize]);
         if at == to {
-            return self.eject + u32::from(ports.of_endpoint(destination));
+            return ports.of_endpoint(destination).into();
         }
-        self.first[router as usize] + state * SIDES + 3 * side(at.y, to.y) + side(at.x, to.x)
+        (self.first[router as usize] + state * SIDES + 3 * side(at.y, to.y) + side(at.x, to.x)) as u16
     }
 
     #[inline]
-    pub(super) fn get(&self, index: u32) -> &Answer {
+    pub(super) fn get(&self, index: u16) -> &Answer {
         &self.answers[index as usize]
     }
 }

@@ -1,6 +1,6 @@
 //! Who goes first, and how two sides are matched.
 
-use super::spec::{Allocator, Arbiter};
+use super::spec::Allocator;
 
 /// Requests of up to 64 members, bit i for member i.
 pub(super) type Requests = u64;
@@ -63,11 +63,6 @@ impl Side<'_> {
 /// Words of matrix arbiters with `members` members at a start: the lower index goes first.
 pub(super) fn matrix(arbiters: usize, members: usize) -> impl Iterator<Item = u64> {
     (0..arbiters).flat_map(move |_| (0..members).map(|member| (1u64 << member) - 1))
-}
-
-/// Words that the matrix arbiters of an allocator need; 0 for pointers.
-pub(super) fn matrix_words(arbiter: Arbiter, rows: usize, columns: usize) -> usize {
-    if arbiter == Arbiter::Matrix { 2 * rows * columns } else { 0 }
 }
 
 /// A row that asks for a column.
@@ -258,6 +253,7 @@ impl Matching<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::Arbiter;
     use super::*;
     use proptest::prelude::*;
 

@@ -4,122 +4,94 @@ use super::answers::{Answer, Answers, LOCAL, Lanes, ask};
 use super::arbiter::next_after;
 use super::packet::{Flit, Wide};
 use super::plan::Plan;
-use super::region::{Flying, GO, Message, NONE, Region, SIGNALS, STOP};
+use super::region::{Flying, GO, Message, NONE, Place, Region, SIGNALS, STOP};
 use super::spec::Switching;
 use super::{Host, LossCause};
 use crate::random;
 use crate::topology::{EndpointId, RouterId};
 
 impl Region {
-    #[inline]
-    pub(super) fn routers_take<const LEAN: bool>(&mut self, plan: &Plan, now: u64) {
+    pub(super) fn routers_take(&mut self, plan: &Plan, now: u64) {
         let flying = self.flying.take(now);
-        for flying in &flying {
-            self.store::<LEAN>(plan, flying, now);
+        let wides = self.flying_wide.take(now);
+        for (i, flying) in flying.iter().enumerate() {
+            self.store(plan, flying, wides.get(i).copied(), now);
         }
-        self.flying.put_back(now, flying);
+        self.flying.put_back(flying);
+        self.flying_wide.put_back(wides);
         let credits = self.credits.take(now);
-        for &(r, lane) in &credits {
-            self.credit::<LEAN>(plan, r, lane, now);
+        for place in &credits {
+            self.credit(plan, place.router(), place.lane(), now);
         }
-        self.credits.put_back(now, credits);
-        if !LEAN && !self.heads.is_empty() {
-            let heads = self.heads.take(now);
-            for &(r, lane) in &heads {
-                self.begin_wait(r, lane, None);
-            }
-            self.heads.put_back(now, heads);
+        self.credits.put_back(credits);
+        let heads = self.heads.take(now);
+        for &(r, lane) in &heads {
+            self.begin_wait(r, lane, None);
         }
+        self.heads.put_back(heads);
     }
 
-    #[inline]
     pub(super) fn wake(&mut self, r: u32) {
         self.live[r as usize / 64] |= 1 << (r % 64);
     }
 
-    #[inline]
     fn begin_wait(&mut self, r: u32, lane: u8, arrived: Option<u64>) {
         self.order.asks(r, lane, arrived);
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.waiting |= 1 << lane;
         masks.stirred = true;
         self.wake(r);
     }
 
-    #[inline]
-    fn store<const LEAN: bool>(&mut self, plan: &Plan, flying: &Flying, now: u64) {
-        let (r, lane) = flying.to;
+    fn store(&mut self, plan: &Plan, flying: &Flying, wide: Option<Wide>, now: u64) {
+        let (r, lane) = (flying.to.router(), flying.to.lane());
         let i = r as usize * plan.lanes + usize::from(lane);
         let depth = usize::from(plan.depth);
-        let input = &mut self.inputs[i];
+        let input = &mut self.lanes[i];
         let slot = usize::from(input.head) + usize::from(input.len);
         let slot = i * depth + if slot >= depth { slot - depth } else { slot };
         self.flits[slot] = flying.flit;
-        if !LEAN && plan.wide {
-            self.extra.wide[slot] = flying.wide;
+        if let Some(wide) = wide {
+            self.extra.wide[slot] = wide;
         }
         input.len += 1;
         input.peak = input.peak.max(input.len);
-        if !LEAN && Some(plan.depth - input.len) == plan.stop {
-            self.signal(plan, r, lane, STOP, now);
+        if Some(plan.depth - input.len) == plan.stop {
+            self.tell_upstream(plan, r, lane, STOP, now);
         }
-        let input = &mut self.inputs[i];
+        let input = &mut self.lanes[i];
         if input.len > 1 {
             return;
         }
         if flying.flit.is_head() {
-            self.come_to_front::<LEAN>(plan, r, lane, now, true);
+            self.come_to_front(plan, r, lane, now, true);
         } else if input.out != NONE {
             input.since = now as u32;
-            self.bid_from::<LEAN>(plan, r, lane, i, Some(now));
+            self.bid_from(plan, r, lane, i, Some(now));
         }
     }
 
     /// An input that owns an output has a flit at its front: it bids if the output has a slot.
-    #[inline]
-    pub(super) fn bid_from<const LEAN: bool>(
-        &mut self,
-        plan: &Plan,
-        r: u32,
-        lane: u8,
-        i: usize,
-        arrived: Option<u64>,
-    ) {
-        let masks = &mut self.masks[r as usize];
+    pub(super) fn bid_from(&mut self, plan: &Plan, r: u32, lane: u8, i: usize, arrived: Option<u64>) {
+        let masks = &mut self.sites[r as usize].masks;
         masks.holding |= 1 << lane;
-        let has_slot = masks.full >> self.inputs[i].out & 1 == 0;
+        let has_slot = masks.full >> self.lanes[i].out & 1 == 0;
         masks.ready |= u64::from(has_slot) << lane;
-        if has_slot || (!LEAN && plan.restless) {
+        if has_slot || (plan.restless) {
             self.wake(r);
         }
-        if !LEAN {
-            self.order.bids(r, lane, arrived);
-        }
+        self.order.bids(r, lane, arrived);
     }
 
     /// A head is at the front of its buffer from cycle `at` on.
-    #[inline]
-    fn come_to_front<const LEAN: bool>(&mut self, plan: &Plan, r: u32, lane: u8, at: u64, arrived: bool) {
+    fn come_to_front(&mut self, plan: &Plan, r: u32, lane: u8, at: u64, arrived: bool) {
         let i = r as usize * plan.lanes + usize::from(lane);
-        if LEAN {
-            let head = self.flits[i * usize::from(plan.depth) + usize::from(self.inputs[i].head)];
-            if let Answers::BySide(table) = &plan.answers {
-                let input = &mut self.inputs[i];
-                input.answer = table.index(self.first + r, head.destination(), head.state(), &plan.ports);
-                input.since = at as u32;
-            }
-            let masks = &mut self.masks[r as usize];
-            masks.waiting |= 1 << lane;
-            masks.stirred = true;
-            self.wake(r);
-            return;
-        }
         let empty = self.find_answer(plan, r, lane) == 0;
         let wait = match self.serial.routing(r, at) {
             Some(ready) => ready - at,
             None => plan.head_wait,
         };
-        self.inputs[i].since = (at + wait) as u32;
+        self.lanes[i].since = (at + wait) as u32;
         if empty {
             self.discarding.push((r, lane, LossCause::NoWay));
         } else if wait == 0 {
@@ -132,13 +104,13 @@ impl Region {
     /// Asks the routing function for the head at the front; the channels it allows.
     fn find_answer(&mut self, plan: &Plan, r: u32, lane: u8) -> Lanes {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let slot = i * usize::from(plan.depth) + usize::from(self.inputs[i].head);
+        let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
         let flit = self.flits[slot];
         let router = self.first + r;
         match &plan.answers {
             Answers::BySide(table) => {
                 let index = table.index(router, flit.destination(), flit.state(), &plan.ports);
-                self.inputs[i].answer = index;
+                self.lanes[i].answer = index;
                 table.get(index).allowed
             }
             Answers::Asked => {
@@ -154,36 +126,33 @@ impl Region {
         }
     }
 
-    #[inline]
     pub(super) fn answer<'a>(&'a self, plan: &'a Plan, i: usize) -> &'a Answer {
         match &plan.answers {
-            Answers::BySide(table) => table.get(self.inputs[i].answer),
+            Answers::BySide(table) => table.get(self.lanes[i].answer),
             Answers::Asked => &self.extra.answers[i],
         }
     }
 
-    #[inline]
-    fn credit<const LEAN: bool>(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) {
-        if !LEAN && lane & SIGNALS != 0 {
+    fn credit(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) {
+        if lane & SIGNALS != 0 {
             return self.take_signal(plan, r, lane, now);
         }
-        let output = &mut self.outputs[r as usize * plan.lanes + usize::from(lane)];
+        let output = &mut self.lanes[r as usize * plan.lanes + usize::from(lane)];
         output.occupied -= 1;
         let bit = 1 << lane;
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         let was_full = masks.full & bit != 0;
-        if !LEAN {
-            if output.occupied == 0 && masks.tail_gone & bit != 0 {
-                masks.tail_gone &= !bit;
-                masks.owned &= !bit;
-                masks.stirred = true;
-                self.live[r as usize / 64] |= 1 << (r % 64);
-            }
-            let needs_room = plan.spec.busy_when_full || plan.spec.switching == Switching::VirtualCutThrough;
-            if needs_room && masks.waiting != 0 {
-                masks.stirred = true;
-                self.live[r as usize / 64] |= 1 << (r % 64);
-            }
+        let empty = output.occupied == 0;
+        if let Some(gone) = self.tail_gone.get_mut(r as usize).filter(|gone| empty && **gone & bit != 0) {
+            *gone &= !bit;
+            masks.owned &= !bit;
+            masks.stirred = true;
+            self.live[r as usize / 64] |= 1 << (r % 64);
+        }
+        let needs_room = plan.spec.busy_when_full || plan.spec.switching == Switching::VirtualCutThrough;
+        if needs_room && masks.waiting != 0 {
+            masks.stirred = true;
+            self.live[r as usize / 64] |= 1 << (r % 64);
         }
         if was_full {
             self.has_room(plan, r, lane, now);
@@ -193,13 +162,14 @@ impl Region {
     /// An output that was full has a slot again.
     fn has_room(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) {
         let bit = 1 << lane;
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.full &= !bit;
-        let owner = self.outputs[r as usize * plan.lanes + usize::from(lane)].owner;
-        if masks.owned & bit != 0 && masks.tail_gone & bit == 0 && masks.holding >> owner & 1 == 1 {
+        let owner = self.lanes[r as usize * plan.lanes + usize::from(lane)].owner;
+        let tail_gone = self.tail_gone.get(r as usize).is_some_and(|gone| gone & bit != 0);
+        if masks.owned & bit != 0 && !tail_gone && masks.holding >> owner & 1 == 1 {
             masks.ready |= 1 << owner;
-            let input = &mut self.inputs[r as usize * plan.lanes + usize::from(owner)];
-            self.stalls[r as usize].credit += u64::from((now as u32).wrapping_sub(input.since));
+            let input = &mut self.lanes[r as usize * plan.lanes + usize::from(owner)];
+            self.sites[r as usize].stalls.credit += u64::from((now as u32).wrapping_sub(input.since));
             input.since = now as u32;
             self.wake(r);
         }
@@ -211,14 +181,14 @@ impl Region {
         if signal == GO {
             return self.has_room(plan, r, lane, now);
         }
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.full |= 1 << lane;
-        let owner = self.outputs[r as usize * plan.lanes + usize::from(lane)].owner;
+        let owner = self.lanes[r as usize * plan.lanes + usize::from(lane)].owner;
         if masks.owned >> lane & 1 == 1 && masks.ready >> owner & 1 == 1 {
             masks.ready &= !(1 << owner);
-            let input = &mut self.inputs[r as usize * plan.lanes + usize::from(owner)];
+            let input = &mut self.lanes[r as usize * plan.lanes + usize::from(owner)];
             let waited = (now as u32).wrapping_sub(input.since) as i32;
-            self.stalls[r as usize].switch += waited.max(0) as u64;
+            self.sites[r as usize].stalls.switch += waited.max(0) as u64;
             input.since = now as u32;
         }
     }
@@ -226,61 +196,58 @@ impl Region {
     /// Winners take their channels: they bid for the switch from the next cycle on.
     pub(super) fn take_channels(&mut self, plan: &Plan, r: u32, now: u64, wins: &[(u8, u8)]) {
         for &(lane, out) in wins {
-            if !plan.flaky.is_empty() && self.is_dropped(plan, r, lane, out) {
-                self.masks[r as usize].waiting &= !(1 << lane);
+            if !plan.flaky.is_empty() && self.is_dropped(plan, r, out) {
+                self.sites[r as usize].masks.waiting &= !(1 << lane);
                 self.discarding.push((r, lane, LossCause::FlakyLink));
-                self.masks[r as usize].stirred = true;
+                self.sites[r as usize].masks.stirred = true;
                 continue;
             }
-            self.take_channel::<false>(plan, r, now, lane, out);
+            self.take_channel(plan, r, now, lane, out);
         }
     }
 
-    #[inline]
-    pub(super) fn take_channel<const LEAN: bool>(&mut self, plan: &Plan, r: u32, now: u64, lane: u8, out: u8) {
+    pub(super) fn take_channel(&mut self, plan: &Plan, r: u32, now: u64, lane: u8, out: u8) {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         masks.waiting &= !(1 << lane);
         masks.owned |= 1 << out;
-        self.outputs[r as usize * plan.lanes + usize::from(out)].owner = lane;
+        self.lanes[r as usize * plan.lanes + usize::from(out)].owner = lane;
         let next = self.answer(plan, i).next(out);
-        let input = &mut self.inputs[i];
-        self.stalls[r as usize].channel += u64::from((now as u32).wrapping_sub(input.since));
+        let input = &mut self.lanes[i];
+        self.sites[r as usize].stalls.channel += u64::from((now as u32).wrapping_sub(input.since));
         input.since = now as u32 + 1;
         input.out = out;
         input.next = next as u8;
-        if !LEAN && plan.wide {
+        if plan.wide {
             self.extra.wide[i * usize::from(plan.depth) + usize::from(input.head)].state = next;
         }
-        self.bid_from::<LEAN>(plan, r, lane, i, None);
+        self.bid_from(plan, r, lane, i, None);
     }
 
-    fn is_dropped(&self, plan: &Plan, r: u32, lane: u8, out: u8) -> bool {
+    fn is_dropped(&self, plan: &Plan, r: u32, out: u8) -> bool {
         let router = self.first + r;
         let Some(link) = plan.link(router, plan.port(out)) else { return false };
-        let crossed = self.sent[r as usize * usize::from(plan.ports.count) + usize::from(plan.port(out))];
+        let crossed = self.ports[r as usize * usize::from(plan.ports.count) + usize::from(plan.port(out))].sent;
         let draw = random::word(plan.seed, u64::from(link.0) << 1, crossed);
         (draw as u32) < plan.flaky[link.index()].0
     }
 
     /// The flit at the front of an input goes through the switch. Whether another of its packet follows at once.
-    #[inline]
-    pub(super) fn send<const LEAN: bool>(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) -> bool {
+    pub(super) fn send(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) -> bool {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let input = &mut self.inputs[i];
+        let input = &mut self.lanes[i];
         let out = input.out;
         let slot = i * usize::from(plan.depth) + usize::from(input.head);
         let mut flit = self.flits[slot].onward(u32::from(input.next));
         // A speculative grant comes a cycle before the wait for it would begin.
         let waited = (now as u32).wrapping_sub(input.since) as i32;
-        self.stalls[r as usize].switch += waited.max(0) as u64;
+        self.sites[r as usize].stalls.switch += waited.max(0) as u64;
         input.since = now as u32 + 1;
-        self.grants += 1;
 
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         let bit = 1u64 << (out & 63);
-        if LEAN || plan.stop.is_none() {
-            let output = &mut self.outputs[r as usize * plan.lanes + usize::from(out)];
+        if plan.stop.is_none() {
+            let output = &mut self.lanes[r as usize * plan.lanes + usize::from(out)];
             output.occupied += 1;
             if output.occupied == plan.depth {
                 masks.full |= bit;
@@ -288,54 +255,51 @@ impl Region {
         }
         let tail = flit.is_tail();
         if tail {
-            if !LEAN && plan.spec.wait_for_tail_credit {
-                masks.tail_gone |= bit;
-            } else {
-                masks.owned &= !bit;
-                masks.stirred = true;
+            match self.tail_gone.get_mut(r as usize) {
+                Some(gone) => *gone |= bit,
+                None => {
+                    masks.owned &= !bit;
+                    masks.stirred = true;
+                }
             }
         }
         let (port, channel) = plan.lane[usize::from(out & 63)];
         let count = r as usize * usize::from(plan.ports.count) + usize::from(port);
-        self.sent[count] += 1;
-        if !self.sent_packets.is_empty() && flit.is_head() {
-            self.sent_packets[count] += 1;
+        self.ports[count].sent += 1;
+        if !flit.is_head() {
+            self.bodies[count] += 1;
         }
-        let mut late = 0;
-        if !LEAN {
-            late = self.serial.crossing(r, now);
-            late += self.order.departure(count, now + late);
-        }
+        let mut late = self.serial.crossing(r, now);
+        late += self.order.departure(count, now + late);
         if port >= LOCAL {
             self.to_sinks.push(now + plan.eject_hop + late, (flit, flit.destination(), channel));
         } else {
-            let wide = if !LEAN && plan.wide { self.extra.wide[slot] } else { Wide::default() };
+            let wide = if plan.wide { self.extra.wide[slot] } else { Wide::default() };
             let way = plan.down[(self.first + r) as usize][usize::from(port)];
-            if !LEAN && !plan.flaky.is_empty() {
+            if !plan.flaky.is_empty() {
                 flit = self.maybe_corrupt(plan, r, port, flit);
             }
             let at = now + u64::from(way.hop) + late;
             let to = plan.lane_of(way.port, channel);
             let local = way.router.wrapping_sub(self.first);
-            if (local as usize) < self.masks.len() {
-                self.flying.push(at, Flying { flit, to: (local, to), wide });
+            if (local as usize) < self.sites.len() {
+                self.fly(plan, at, flit, Place::new(local, to), wide);
             } else {
-                let flying = Flying { flit, to: (way.router, to), wide };
-                self.outbox[plan.region_of(way.router)].push(Message::Flit { at, flying });
+                let message = Message::Flit { at, flit, router: way.router, lane: to, wide };
+                self.outbox[plan.region_of(way.router)].push(message);
             }
         }
-        self.pop::<LEAN>(plan, r, lane, now, tail)
+        self.pop(plan, r, lane, now, tail)
     }
 
     fn maybe_corrupt(&self, plan: &Plan, r: u32, port: u8, flit: Flit) -> Flit {
         let Some(link) = plan.link(self.first + r, port) else { return flit };
-        let crossed = self.sent[r as usize * usize::from(plan.ports.count) + usize::from(port)];
+        let crossed = self.ports[r as usize * usize::from(plan.ports.count) + usize::from(port)].sent;
         let draw = random::word(plan.seed, u64::from(link.0) << 1 | 1, crossed);
         if (draw as u32) < plan.flaky[link.index()].1 { flit.corrupted() } else { flit }
     }
 
     /// Tells the sender at the other end of an input that a slot is free, or what `signal` says.
-    #[inline]
     fn tell_upstream(&mut self, plan: &Plan, r: u32, lane: u8, signal: u8, now: u64) {
         let (port, channel) = plan.lane[usize::from(lane & 63)];
         if port >= LOCAL {
@@ -348,38 +312,33 @@ impl Region {
         let at = now + u64::from(way.back);
         let out = plan.lane_of(way.port, channel) | signal;
         let local = way.router.wrapping_sub(self.first);
-        if (local as usize) < self.masks.len() {
-            self.credits.push(at, (local, out));
+        if (local as usize) < self.sites.len() {
+            self.credits.push(at, Place::new(local, out));
         } else {
             self.outbox[plan.region_of(way.router)].push(Message::Credit { at, router: way.router, lane: out });
         }
     }
 
-    fn signal(&mut self, plan: &Plan, r: u32, lane: u8, signal: u8, now: u64) {
-        self.tell_upstream(plan, r, lane, signal, now);
-    }
-
     /// Frees the slot at the front of an input and looks at what comes next. Whether a flit of the same packet does.
-    #[inline]
-    fn pop<const LEAN: bool>(&mut self, plan: &Plan, r: u32, lane: u8, now: u64, tail: bool) -> bool {
+    fn pop(&mut self, plan: &Plan, r: u32, lane: u8, now: u64, tail: bool) -> bool {
         let i = r as usize * plan.lanes + usize::from(lane);
-        if LEAN || plan.stop.is_none() {
+        if plan.stop.is_none() {
             self.tell_upstream(plan, r, lane, 0, now);
-        } else if Some(plan.depth - self.inputs[i].len) == plan.stop {
+        } else if Some(plan.depth - self.lanes[i].len) == plan.stop {
             self.tell_upstream(plan, r, lane, GO, now);
         }
-        let input = &mut self.inputs[i];
+        let input = &mut self.lanes[i];
         input.head = next_after(input.head, usize::from(plan.depth));
         input.len -= 1;
         let more = input.len > 0;
-        let masks = &mut self.masks[r as usize];
+        let masks = &mut self.sites[r as usize].masks;
         let bit = 1u64 << (lane & 63);
         if tail {
             masks.holding &= !bit;
             masks.ready &= !bit;
             input.out = NONE;
             if more {
-                self.come_to_front::<LEAN>(plan, r, lane, now + 1, false);
+                self.come_to_front(plan, r, lane, now + 1, false);
             }
             return false;
         }
@@ -399,14 +358,13 @@ impl Region {
         let list = std::mem::take(&mut self.discarding);
         for (r, lane, cause) in list {
             let i = r as usize * plan.lanes + usize::from(lane);
-            if self.inputs[i].len == 0 {
+            if self.lanes[i].len == 0 {
                 self.discarding.push((r, lane, cause));
                 continue;
             }
-            let slot = i * usize::from(plan.depth) + usize::from(self.inputs[i].head);
+            let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
             let flit = self.flits[slot];
-            self.grants += 1;
-            self.pop::<false>(plan, r, lane, now, flit.is_tail());
+            self.pop(plan, r, lane, now, flit.is_tail());
             if flit.is_tail() {
                 self.done(plan, now, flit, Some(cause), host);
             } else {

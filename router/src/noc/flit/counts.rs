@@ -9,35 +9,35 @@ impl FlitNetwork {
     /// Flits that left over a link.
     pub fn link_flits(&self, link: LinkId) -> u64 {
         let link = &self.plan.topology.links()[link.index()];
-        self.crossed(link.from, link.direction as u8, |region| &region.sent)
+        self.crossed(link.from, link.direction as u8, flits)
     }
 
     /// Packets whose head left over a link.
     pub fn link_packets(&self, link: LinkId) -> u64 {
         let link = &self.plan.topology.links()[link.index()];
-        self.crossed(link.from, link.direction as u8, heads)
+        self.crossed(link.from, link.direction as u8, packets)
     }
 
     /// Flits that left their router for an endpoint.
     pub fn ejected_flits(&self, endpoint: EndpointId) -> u64 {
         let router = self.plan.topology.endpoints()[endpoint.index()].router;
-        self.crossed(router, self.plan.ports.of_endpoint(endpoint.0), |region| &region.sent)
+        self.crossed(router, self.plan.ports.of_endpoint(endpoint.0), flits)
     }
 
     /// Flits that crossed a router.
     pub fn router_flits(&self, router: RouterId) -> u64 {
-        (0..self.plan.ports.count).map(|port| self.crossed(router, port as u8, |region| &region.sent)).sum()
+        (0..self.plan.ports.count).map(|port| self.crossed(router, port as u8, flits)).sum()
     }
 
     /// Packets whose head crossed a router.
     pub fn router_packets(&self, router: RouterId) -> u64 {
-        (0..self.plan.ports.count).map(|port| self.crossed(router, port as u8, heads)).sum()
+        (0..self.plan.ports.count).map(|port| self.crossed(router, port as u8, packets)).sum()
     }
 
     /// Cycles that front flits of a router waited.
     pub fn stalls(&self, router: RouterId) -> Stalls {
         let (region, r) = self.region_of(router);
-        region.stalls[r]
+        region.sites[r].stalls
     }
 
     /// Most flits that one virtual channel's buffer behind a link ever held.
@@ -63,20 +63,25 @@ impl FlitNetwork {
         (region, (router.0 - region.first) as usize)
     }
 
-    fn crossed(&self, router: RouterId, port: u8, of: impl Fn(&Region) -> &[u64]) -> u64 {
+    fn crossed(&self, router: RouterId, port: u8, of: impl Fn(&Region, usize) -> u64) -> u64 {
         let (region, r) = self.region_of(router);
-        of(region)[r * usize::from(self.plan.ports.count) + usize::from(port)]
+        of(region, r * usize::from(self.plan.ports.count) + usize::from(port))
     }
 
     fn peak_at(&self, router: RouterId, port: u8) -> u8 {
         let (region, r) = self.region_of(router);
         let first = r * self.plan.lanes + usize::from(self.plan.lane_of(port, 0));
-        let lanes = &region.inputs[first..first + usize::from(self.plan.spec.channels)];
-        lanes.iter().map(|input| input.peak).max().unwrap_or(0)
+        let lanes = &region.lanes[first..first + usize::from(self.plan.spec.channels)];
+        lanes.iter().map(|lane| lane.peak).max().unwrap_or(0)
     }
 }
 
-/// Heads by router and port; as many as flits while all packets have one.
-fn heads(region: &Region) -> &[u64] {
-    if region.sent_packets.is_empty() { &region.sent } else { &region.sent_packets }
+/// Flits that left by a router's port.
+fn flits(region: &Region, port: usize) -> u64 {
+    region.ports[port].sent
+}
+
+/// Heads that left by it; as many as flits while all packets have one.
+fn packets(region: &Region, port: usize) -> u64 {
+    flits(region, port) - region.bodies.get(port).copied().unwrap_or(0)
 }

@@ -22,8 +22,8 @@
 //! | `answers` | a routing function as a table |
 //! | `region` | a block of routers and its endpoints, one cycle at a time |
 //! | `buffers` | flits come, move to the front, leave; credits come back |
-//! | `allocate` | allocation in the plain case |
-//! | `switch`, `arbiter` | allocation with every knob |
+//! | `lean` | the same for plain routers, in fewer instructions |
+//! | `allocate`, `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
 //! | `counts` | what was counted, for those who measure |
 //! | `booksim` | what a rival's router does beside its own pipeline |
@@ -34,6 +34,7 @@ mod arbiter;
 mod booksim;
 mod buffers;
 mod counts;
+mod lean;
 mod packet;
 mod plan;
 mod region;

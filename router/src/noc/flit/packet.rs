@@ -4,23 +4,23 @@ use crate::topology::EndpointId;
 
 /// Bits of a flit that name its destination.
 pub(super) const DESTINATION_BITS: u32 = 20;
-const PACKET_BITS: u32 = 26;
+const PACKET_BITS: u32 = 25;
 const STATE_BITS: u32 = 6;
-const HOP_BITS: u32 = 9;
 
 /// Most packets inside the network at once.
 pub(super) const MOST_PACKETS: usize = 1 << PACKET_BITS;
 
-/// A flit in one word: packet, destination, routing state, routers passed, corrupt, head, tail.
+/// A flit in one word: packet, destination, routing state, corrupt, head, tail, routers passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flit(pub(super) u64);
 
 const DESTINATION_AT: u32 = PACKET_BITS;
 const STATE_AT: u32 = DESTINATION_AT + DESTINATION_BITS;
-const HOPS_AT: u32 = STATE_AT + STATE_BITS;
-const CORRUPT: u64 = 1 << (HOPS_AT + HOP_BITS);
+const CORRUPT: u64 = 1 << (STATE_AT + STATE_BITS);
 const HEAD: u64 = CORRUPT << 1;
 const TAIL: u64 = HEAD << 1;
+/// The rest counts routers, at the upper end so that it may overflow.
+const HOPS_AT: u32 = STATE_AT + STATE_BITS + 3;
 
 impl Flit {
     pub(super) fn new(packet: u32, destination: u32, state: u32, head: bool, tail: bool) -> Self {
@@ -48,10 +48,10 @@ impl Flit {
         self.field(STATE_AT, STATE_BITS)
     }
 
-    /// Routers passed; stays at its largest value, 511.
+    /// Routers passed, modulo 1024.
     #[inline]
     pub(super) fn hops(self) -> u32 {
-        self.field(HOPS_AT, HOP_BITS)
+        (self.0 >> HOPS_AT) as u32
     }
 
     #[inline]
@@ -76,9 +76,14 @@ impl Flit {
     /// The flit as it leaves a router: one more router passed, with the state it carries on.
     #[inline]
     pub(super) fn onward(self, state: u32) -> Self {
-        let more = u64::from(self.hops() + 1 < 1 << HOP_BITS) << HOPS_AT;
         let kept = self.0 & !(((1 << STATE_BITS) - 1) << STATE_AT);
-        Self((kept | u64::from(state & ((1 << STATE_BITS) - 1)) << STATE_AT) + more)
+        Self((kept | u64::from(state) << STATE_AT).wrapping_add(1 << HOPS_AT))
+    }
+
+    /// Whether it is a packet of its own.
+    #[inline]
+    pub(super) fn is_single(self) -> bool {
+        self.0 & (HEAD | TAIL) == HEAD | TAIL
     }
 }
 
@@ -126,7 +131,7 @@ pub struct Arrival {
     pub injected: u64,
     /// Cycle in which its tail reached the endpoint.
     pub arrived: u64,
-    /// Routers its tail passed, at most 511.
+    /// Routers its tail passed, modulo 1024.
     pub routers: u32,
     /// Whether a flaky link changed its tail on the way.
     pub corrupt: bool,
@@ -190,6 +195,6 @@ mod tests {
         assert_eq!((on.packet(), on.destination()), (MOST_PACKETS as u32 - 1, (1 << DESTINATION_BITS) - 1));
         assert_eq!((on.state(), on.hops(), on.is_head(), on.is_tail()), (9, 2, true, false));
         let far = (0..2000).fold(flit, |flit, _| flit.onward(1));
-        assert_eq!((far.hops(), far.is_head(), far.is_tail()), (511, true, false));
+        assert_eq!((far.hops(), far.is_head(), far.is_tail()), (2000 % 1024, true, false));
     }
 }

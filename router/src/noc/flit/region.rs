@@ -12,11 +12,9 @@
 //! | 6 | winners take their channels, granted flits leave | |
 
 use super::answers::{Answer, Answers, LOCAL, Lanes};
-use super::arbiter::{matrix, matrix_words};
 use super::packet::{Arrival, Flit, Packet, PacketHandle, Slab, Wide};
 use super::plan::Plan;
 use super::source::Source;
-use super::spec::Arbiter;
 use super::wheel::Wheel;
 use super::{Host, LossCause, Sources};
 use crate::routing::{Candidates, ChannelSet, Load};
@@ -30,9 +28,8 @@ pub(super) const STOP: u8 = 0x80;
 pub(super) const GO: u8 = 0x40;
 pub(super) const SIGNALS: u8 = STOP | GO;
 
-/// The masks of a router: one cache line.
+/// What a router's virtual channels are about, one bit each.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
 pub(super) struct Masks {
     /// Inputs whose head asks for a virtual channel.
     pub(super) waiting: Lanes,
@@ -44,36 +41,82 @@ pub(super) struct Masks {
     pub(super) owned: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
-    /// Outputs whose tail has left and whose slots are awaited.
-    pub(super) tail_gone: Lanes,
     /// Whether an allocation of virtual channels may come out different from the last.
     pub(super) stirred: bool,
 }
 
-/// An input virtual channel.
+/// A virtual channel of a port, as input and as output: 16 bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Input {
+pub(super) struct Lane {
+    /// As input: place of the front flit in its buffer.
     pub(super) head: u8,
+    /// Flits in its buffer.
     pub(super) len: u8,
     /// The output it owns.
     pub(super) out: u8,
+    /// Most flits its buffer ever held.
     pub(super) peak: u8,
     /// State the packet carries on.
     pub(super) next: u8,
+    /// As output: the input that owns it.
+    pub(super) owner: u8,
+    /// Flits sent whose slots have not come back.
+    pub(super) occupied: u8,
+    /// Pointers of plain channel allocation: as output, over inputs; as input, over outputs.
+    pub(super) grant: u8,
+    pub(super) accept: u8,
     /// Index of what its head may ask for; see [`Answers::BySide`].
-    pub(super) answer: u32,
+    pub(super) answer: u16,
     /// Low half of the cycle since which it waits for what it waits for now.
     pub(super) since: u32,
 }
 
-/// An output virtual channel.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
-    /// The input that owns it.
-    pub(super) owner: u8,
-    /// Flits sent whose slots have not come back.
-    pub(super) occupied: u8,
+const IDLE: Lane = Lane {
+    head: 0,
+    len: 0,
+    out: NONE,
+    peak: 0,
+    next: 0,
+    owner: NONE,
+    occupied: 0,
+    grant: 0,
+    accept: 0,
+    answer: 0,
+    since: 0,
+};
+
+/// A port of a router.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Port {
+    /// Flits that left by it.
+    pub(super) sent: u64,
+    /// Pointers of the plain switch: as output, over inputs; as input, over outputs, and over its channels.
+    pub(super) grant: u8,
+    pub(super) accept: u8,
+    pub(super) offset: u8,
 }
+
+/// The router at the other end of a direction's links.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Near {
+    /// Its position in the region, [`FAR`] if it is in another or there is none.
+    pub(super) router: u32,
+    /// Cycles from a grant to its buffer.
+    pub(super) hop: u16,
+    /// Cycles from a grant to its use of the credit.
+    pub(super) back: u16,
+}
+
+/// A router.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    pub(super) masks: Masks,
+    pub(super) near: [Near; 4],
+    pub(super) stalls: Stalls,
+}
+
+/// Not in this region.
+pub(super) const FAR: u32 = u32::MAX;
 
 /// Cycles that front flits of a router waited, by what for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,19 +129,38 @@ pub struct Stalls {
     pub switch: u64,
 }
 
+/// A virtual channel of a router of the region, in one word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(u32);
+
+impl Place {
+    #[inline]
+    pub(super) fn new(router: u32, lane: u8) -> Self {
+        Self(router << 8 | u32::from(lane))
+    }
+
+    #[inline]
+    pub(super) fn router(self) -> u32 {
+        self.0 >> 8
+    }
+
+    #[inline]
+    pub(super) fn lane(self) -> u8 {
+        self.0 as u8
+    }
+}
+
 /// A flit on its way to a buffer of the region.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flying {
     pub(super) flit: Flit,
-    /// Router (within its region when under way there, of the network between regions) and lane.
-    pub(super) to: (u32, u8),
-    pub(super) wide: Wide,
+    pub(super) to: Place,
 }
 
 /// What regions tell each other.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Message {
-    Flit { at: u64, flying: Flying },
+    Flit { at: u64, flit: Flit, router: u32, lane: u8, wide: Wide },
     Credit { at: u64, router: u32, lane: u8 },
     Done { packet: u32, at: u64, flit: Flit, lost: Option<LossCause> },
 }
@@ -111,29 +173,18 @@ pub(super) struct Extra {
     pub(super) answers: Vec<Answer>,
 }
 
-/// Counters and pointers of the allocators of a region.
-#[derive(Debug)]
-pub(super) struct Arbiters {
-    /// Per router: channel grants, channel accepts (lanes each), switch grants (columns), switch accepts, offsets
-    /// (rows), and the rotations of both allocators.
-    pub(super) pointers: Vec<u8>,
-    pub(super) matrices: Vec<u64>,
-    pub(super) stride: usize,
-    pub(super) matrix_stride: usize,
-}
-
 /// A block of routers.
 pub(super) struct Region {
     pub(super) id: u32,
     /// First router.
     pub(super) first: u32,
-    pub(super) masks: Vec<Masks>,
-    pub(super) inputs: Vec<Input>,
-    pub(super) outputs: Vec<Output>,
+    pub(super) sites: Vec<Site>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) ports: Vec<Port>,
     pub(super) flits: Vec<Flit>,
     pub(super) extra: Extra,
-    pub(super) arbiters: Arbiters,
-    /// One bit a router that has something to do in every cycle.
+    pub(super) arbiters: super::switch::Arbiters,
+    /// One bit a router that has something to do in this cycle.
     pub(super) live: Vec<u64>,
     /// Endpoints of the region, ascending, and where in that list each endpoint of the network is.
     pub(super) endpoints: Vec<u32>,
@@ -146,25 +197,24 @@ pub(super) struct Region {
     eager: Vec<u64>,
     pub(super) packets: Slab,
     pub(super) flying: Wheel<Flying>,
-    pub(super) credits: Wheel<(u32, u8)>,
+    /// Their wide words in the same order, where flits have one.
+    pub(super) flying_wide: Wheel<Wide>,
+    pub(super) credits: Wheel<Place>,
     pub(super) to_sinks: Wheel<(Flit, u32, u8)>,
     pub(super) to_sources: Wheel<(u32, u8)>,
     pub(super) heads: Wheel<(u32, u8)>,
     /// Inputs whose packet is being thrown away, and why.
     pub(super) discarding: Vec<(u32, u8, LossCause)>,
     pub(super) outbox: Vec<Vec<Message>>,
-    /// Flits that left each router by each port.
-    pub(super) sent: Vec<u64>,
-    /// Packets likewise, once a packet of several flits has been seen; until then they are as many as flits.
-    pub(super) sent_packets: Vec<u64>,
-    pub(super) stalls: Vec<Stalls>,
+    /// Flits other than heads that left each router by each port; empty as long as packets have one flit.
+    pub(super) bodies: Vec<u64>,
+    /// Outputs of each router whose tail has left and whose slots are awaited; empty if nobody waits for them.
+    pub(super) tail_gone: Vec<Lanes>,
     pub(super) serial: super::booksim::Serial,
     pub(super) order: super::switch::Order,
     pub(super) candidates: Candidates,
     pub(super) wins: Vec<(u8, u8)>,
     pub(super) scratch: super::switch::Scratch,
-    /// Switch grants so far: none for long means saturation at zero or deadlock.
-    pub(super) grants: u64,
 }
 
 impl Region {
@@ -176,26 +226,6 @@ impl Region {
             .filter(|&e| (first..first + count).contains(&plan.topology.endpoints()[e as usize].router.0))
             .collect();
         let asked = matches!(plan.answers, Answers::Asked);
-        let rows = ports * usize::from(spec.input_speedup);
-        let columns = ports * usize::from(spec.output_speedup);
-        let stride = 2 * lanes + columns + 2 * rows + 2;
-        let matrix_stride =
-            matrix_words(spec.arbiter, lanes, lanes) + matrix_words(spec.arbiter, rows, columns);
-        let mut pointers = vec![0; stride * routers];
-        for own in pointers.chunks_exact_mut(stride) {
-            let offsets = &mut own[2 * lanes + columns + rows..][..rows];
-            offsets
-                .iter_mut()
-                .enumerate()
-                .for_each(|(row, o)| *o = (row % usize::from(spec.input_speedup)) as u8);
-        }
-        let mut matrices = Vec::new();
-        if spec.arbiter == Arbiter::Matrix {
-            for _ in 0..routers {
-                matrices.extend(matrix(lanes, lanes).chain(matrix(lanes, lanes)));
-                matrices.extend(matrix(columns, rows).chain(matrix(rows, columns)));
-            }
-        }
         let slots = routers * lanes * usize::from(plan.depth);
         let locals = ports - usize::from(LOCAL);
         let mut source_at = vec![0; routers * locals];
@@ -206,18 +236,21 @@ impl Region {
         Self {
             id,
             first,
-            masks: vec![Masks::default(); routers],
-            inputs: vec![
-                Input { head: 0, len: 0, out: NONE, peak: 0, next: 0, answer: 0, since: 0 };
-                routers * lanes
-            ],
-            outputs: vec![Output { owner: NONE, occupied: 0 }; routers * lanes],
+            sites: (first..first + count)
+                .map(|router| Site {
+                    masks: Masks::default(),
+                    near: near(plan, router, first..first + count),
+                    stalls: Stalls::default(),
+                })
+                .collect(),
+            lanes: vec![IDLE; routers * lanes],
+            ports: vec![Port::default(); routers * ports],
             flits: vec![Flit::default(); slots],
             extra: Extra {
                 wide: vec![Wide::default(); if plan.wide { slots } else { 0 }],
                 answers: vec![Answer::default(); if asked { routers * lanes } else { 0 }],
             },
-            arbiters: Arbiters { pointers, matrices, stride, matrix_stride },
+            arbiters: super::switch::Arbiters::new(plan, routers),
             live: vec![0; routers.div_ceil(64)],
             source_at,
             sources: vec![Source::new(spec.channels); endpoints.len()],
@@ -226,21 +259,20 @@ impl Region {
             endpoints,
             packets: Slab::default(),
             flying: Wheel::new(ahead),
+            flying_wide: Wheel::new(ahead),
             credits: Wheel::new(ahead),
             to_sinks: Wheel::new(ahead),
             to_sources: Wheel::new(ahead),
             heads: Wheel::new(ahead),
             discarding: Vec::new(),
             outbox: (0..plan.regions).map(|_| Vec::new()).collect(),
-            sent: vec![0; routers * ports],
-            sent_packets: Vec::new(),
-            stalls: vec![Stalls::default(); routers],
+            bodies: Vec::new(),
+            tail_gone: vec![0; if spec.wait_for_tail_credit { routers } else { 0 }],
             serial: super::booksim::Serial::new(spec, routers),
             order: super::switch::Order::new(spec, routers, ports),
             candidates: Candidates::default(),
             wins: Vec::new(),
             scratch: super::switch::Scratch::default(),
-            grants: 0,
         }
     }
 
@@ -253,17 +285,16 @@ impl Region {
             host.generate(now, &mut sources);
         }
         self.inject(plan, now, host);
-        if plan.lean {
-            self.routers::<true, H>(plan, now, host);
-        } else {
-            self.routers::<false, H>(plan, now, host);
+        match &plan.answers {
+            Answers::BySide(table) if plan.lean => self.routers_lean(plan, table, now),
+            _ => self.routers(plan, now, host),
         }
     }
 
-    /// Steps 4 to 6. `LEAN` leaves out what only some specs need.
-    fn routers<const LEAN: bool, H: Host>(&mut self, plan: &Plan, now: u64, host: &mut H) {
-        self.routers_take::<LEAN>(plan, now);
-        if !LEAN && !self.discarding.is_empty() {
+    /// Steps 4 to 6 with every knob.
+    fn routers<H: Host>(&mut self, plan: &Plan, now: u64, host: &mut H) {
+        self.routers_take(plan, now);
+        if !self.discarding.is_empty() {
             self.discard(plan, now, host);
         }
         for word in 0..self.live.len() {
@@ -271,7 +302,7 @@ impl Region {
             while left != 0 {
                 let r = word as u32 * 64 + left.trailing_zeros();
                 left &= left - 1;
-                self.route_cycle::<LEAN>(plan, r, now);
+                self.route_cycle(plan, r, now);
             }
         }
     }
@@ -311,12 +342,12 @@ impl Region {
         for &(flit, endpoint, channel) in &arrivals {
             host.flit_arrived(now, EndpointId(endpoint), PacketHandle(flit.packet()));
             let router = plan.router_of[endpoint as usize] - self.first;
-            self.credits.push(now + plan.eject_back, (router, plan.local_lane(endpoint, channel)));
+            self.credits.push(now + plan.eject_back, Place::new(router, plan.local_lane(endpoint, channel)));
             if flit.is_tail() {
                 self.done(plan, now, flit, None, host);
             }
         }
-        self.to_sinks.put_back(now, arrivals);
+        self.to_sinks.put_back(arrivals);
         let credits = self.to_sources.take(now);
         let channels = usize::from(plan.spec.channels);
         for &(source, channel) in &credits {
@@ -332,7 +363,7 @@ impl Region {
                 self.eager[source as usize / 64] |= 1 << (source % 64);
             }
         }
-        self.to_sources.put_back(now, credits);
+        self.to_sources.put_back(credits);
     }
 
     /// A packet's tail is out of the network.
@@ -409,42 +440,60 @@ impl Region {
         if head {
             let index = self.packets.insert(Packet { offer, source: id, injected: now });
             self.sources[s].begin(channel, index * plan.regions + self.id, offer.flits);
-            state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
-            if offer.flits > 1 && self.sent_packets.is_empty() {
-                self.sent_packets = self.sent.clone();
+            if offer.flits > 1 && self.bodies.is_empty() {
+                self.bodies = vec![0; self.ports.len()];
             }
+            state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
         }
-        let source = &mut self.sources[s];
+        let source = &self.sources[s];
         let tail = source.left == 1;
         let flit = Flit::new(source.packet, offer.destination.0, state, head, tail);
         let handle = PacketHandle(source.packet);
         let wide = Wide { state, born: offer.created as u32, flits: offer.flits };
         let lane = plan.local_lane(id.0, channel);
-        self.flying.push(now + plan.local_hop, Flying { flit, to: (router - self.first, lane), wide });
+        self.fly(plan, now + plan.local_hop, flit, Place::new(router - self.first, lane), wide);
         host.flit_injected(now, id, handle, head);
-        if source.sent(plan.spec.wait_for_tail_credit) {
+        if self.sources[s].sent(plan.spec.wait_for_tail_credit) {
             self.eager[s / 64] &= !(1 << (s % 64));
             host.idle(now, id);
+        }
+    }
+
+    /// A flit is under way to a buffer of the region.
+    pub(super) fn fly(&mut self, plan: &Plan, at: u64, flit: Flit, to: Place, wide: Wide) {
+        self.flying.push(at, Flying { flit, to });
+        if plan.wide {
+            self.flying_wide.push(at, wide);
         }
     }
 
     /// Takes what another region sent.
     pub(super) fn receive<H: Host>(&mut self, plan: &Plan, message: Message, host: &mut H) {
         match message {
-            Message::Flit { at, mut flying } => {
-                flying.to.0 -= self.first;
-                self.flying.push(at, flying);
+            Message::Flit { at, flit, router, lane, wide } => {
+                self.fly(plan, at, flit, Place::new(router - self.first, lane), wide);
             }
-            Message::Credit { at, router, lane } => self.credits.push(at, (router - self.first, lane)),
+            Message::Credit { at, router, lane } => {
+                self.credits.push(at, Place::new(router - self.first, lane));
+            }
             Message::Done { packet: _, at, flit, lost } => self.finish(plan, at, flit, lost, host),
         }
     }
 
     /// Wide word of the head at the front of an input.
     pub(super) fn front_wide(&self, plan: &Plan, i: usize) -> Wide {
-        let slot = i * usize::from(plan.depth) + usize::from(self.inputs[i].head);
+        let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
         self.extra.wide.get(slot).copied().unwrap_or_default()
     }
+}
+
+/// Neighbours of a router by direction.
+fn near(plan: &Plan, router: u32, region: std::ops::Range<u32>) -> [Near; 4] {
+    std::array::from_fn(|direction| {
+        let (down, up) = (plan.down[router as usize][direction], plan.up[router as usize][direction]);
+        let here = if region.contains(&down.router) { down.router - region.start } else { FAR };
+        Near { router: here, hop: down.hop, back: up.back }
+    })
 }
 
 /// The load as a router of the region sees it.
@@ -454,11 +503,11 @@ pub(super) struct RouterLoad<'a> {
 }
 
 impl RouterLoad<'_> {
-    fn outputs(&self, link: LinkId) -> Option<(usize, &[Output])> {
+    fn outputs(&self, link: LinkId) -> Option<(usize, &[Lane])> {
         let link = &self.plan.topology.links()[link.index()];
         let r = link.from.0.checked_sub(self.region.first)? as usize;
         let first = r * self.plan.lanes + usize::from(self.plan.lane_of(link.direction as u8, 0));
-        Some((r, self.region.outputs.get(first..first + usize::from(self.plan.spec.channels))?))
+        Some((r, self.region.lanes.get(first..first + usize::from(self.plan.spec.channels))?))
     }
 }
 
@@ -471,7 +520,7 @@ impl Load for RouterLoad<'_> {
         let direction = self.plan.topology.links()[link.index()].direction as u8;
         self.outputs(link).map_or(0, |(r, outputs)| {
             let first = self.plan.lane_of(direction, 0);
-            let owned = (self.region.masks[r].owned >> first) as u32;
+            let owned = (self.region.sites[r].masks.owned >> first) as u32;
             let free = |channel: &u8| channels.contains(*channel) && owned >> channel & 1 == 0;
             (0..self.plan.spec.channels)
                 .filter(free)

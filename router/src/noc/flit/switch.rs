@@ -3,7 +3,7 @@
 //! The plain case, which needs none of them, is in [`super::region`].
 
 use super::answers::Lanes;
-use super::arbiter::{Bid, Matching, Side};
+use super::arbiter::{Bid, Matching, Side, matrix};
 use super::plan::Plan;
 use super::region::Region;
 use super::spec::{Arbiter, Priority, RouterSpec};
@@ -15,6 +15,43 @@ pub(super) struct Scratch {
     bids: Vec<Bid>,
     lanes: Vec<(u8, bool)>,
     pairs: Vec<(u8, u8)>,
+}
+
+/// Pointers and matrices of the allocators of a region; none where allocation is plain.
+#[derive(Debug, Default)]
+pub(super) struct Arbiters {
+    /// Per router: channel grants, channel accepts (lanes each), switch grants (columns), switch accepts, offsets
+    /// (rows), and the rotations of both allocators.
+    pointers: Vec<u8>,
+    matrices: Vec<u64>,
+    stride: usize,
+    matrix_stride: usize,
+}
+
+impl Arbiters {
+    pub(super) fn new(plan: &Plan, routers: usize) -> Self {
+        if plan.lean {
+            return Self::default();
+        }
+        let (spec, lanes, ports) = (&plan.spec, plan.lanes, usize::from(plan.ports.count));
+        let rows = ports * usize::from(spec.input_speedup);
+        let columns = ports * usize::from(spec.output_speedup);
+        let stride = 2 * lanes + columns + 2 * rows + 2;
+        let mut pointers = vec![0; stride * routers];
+        for own in pointers.chunks_exact_mut(stride) {
+            let offsets = own[2 * lanes + columns + rows..][..rows].iter_mut().enumerate();
+            offsets.for_each(|(row, offset)| *offset = (row % usize::from(spec.input_speedup)) as u8);
+        }
+        let mut matrices = Vec::new();
+        if spec.arbiter == Arbiter::Matrix {
+            for _ in 0..routers {
+                matrices.extend(matrix(lanes, lanes).chain(matrix(lanes, lanes)));
+                matrices.extend(matrix(columns, rows).chain(matrix(rows, columns)));
+            }
+        }
+        let matrix_stride = 2 * (lanes * lanes + rows * columns);
+        Self { pointers, matrices, stride, matrix_stride }
+    }
 }
 
 /// What needs an order or a memory between cycles, for the knobs that have one.
@@ -140,7 +177,7 @@ impl Region {
         });
         let lost =
             bids.iter().any(|bid| wins.iter().all(|&(row, column)| row != bid.row && column != bid.column));
-        self.masks[r as usize].stirred |= lost;
+        self.sites[r as usize].masks.stirred |= lost;
         self.scratch.bids = bids;
     }
 
@@ -213,7 +250,7 @@ impl Region {
     /// a win would be of use.
     fn speculation(&self, plan: &Plan, r: u32, lane: u8) -> (u64, bool) {
         let i = r as usize * plan.lanes + usize::from(lane);
-        let masks = &self.masks[r as usize];
+        let masks = &self.sites[r as usize].masks;
         let answer = self.answer(plan, i);
         let mut free = answer.allowed & !masks.owned & !masks.full;
         let useful = !plan.spec.booksim || answer.ways().iter().all(|(lanes, _)| lanes & free != 0);
@@ -238,12 +275,12 @@ impl Region {
         while left != 0 {
             let lane = left.trailing_zeros() as u8;
             left &= left - 1;
-            let out = self.inputs[r as usize * plan.lanes + usize::from(lane)].out;
+            let out = self.lanes[r as usize * plan.lanes + usize::from(lane)].out;
             let (row, column) = Self::cell(plan, lane, plan.port(out));
             rows_held |= 1 << row;
             columns_held |= 1 << column;
         }
-        let masks = self.masks[r as usize];
+        let masks = self.sites[r as usize].masks;
         self.scratch.bids.clear();
         self.scratch.lanes.clear();
         let mut left = masks.ready & !held;
@@ -251,7 +288,7 @@ impl Region {
             let lane = left.trailing_zeros() as u8;
             left &= left - 1;
             let i = r as usize * plan.lanes + usize::from(lane);
-            let port = plan.port(self.inputs[i].out);
+            let port = plan.port(self.lanes[i].out);
             if let Some(limit) = spec.output_queue {
                 let place = r as usize * usize::from(plan.ports.count) + usize::from(port);
                 if self.order.queued(place, now) >= usize::from(limit) {
@@ -354,7 +391,7 @@ impl Region {
     }
 
     fn send_and_hold(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) -> bool {
-        let more = self.send::<false>(plan, r, lane, now);
+        let more = self.send(plan, r, lane, now);
         if let Some(held) = self.order.held.get_mut(r as usize) {
             let bit = 1 << lane;
             *held = if more { *held | bit } else { *held & !bit };

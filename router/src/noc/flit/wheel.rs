@@ -4,51 +4,57 @@
 #[derive(Debug)]
 pub(super) struct Wheel<T> {
     slots: Vec<Vec<T>>,
-    pending: usize,
+    /// Emptied lists; the last one is still in the processor's cache and is filled next.
+    spare: Vec<Vec<T>>,
 }
 
 impl<T> Wheel<T> {
     /// For events up to `ahead` cycles after the cycle being worked on.
     pub(super) fn new(ahead: u64) -> Self {
         let slots = (ahead + 1).next_power_of_two() as usize;
-        Self { slots: (0..slots).map(|_| Vec::new()).collect(), pending: 0 }
+        Self { slots: (0..slots).map(|_| Vec::new()).collect(), spare: Vec::new() }
     }
 
     #[inline]
     pub(super) fn push(&mut self, cycle: u64, event: T) {
         let slot = cycle as usize & (self.slots.len() - 1);
-        self.slots[slot].push(event);
-        self.pending += 1;
+        let list = &mut self.slots[slot];
+        if list.len() == list.capacity() {
+            Self::grow(list, &mut self.spare);
+        }
+        list.push(event);
+    }
+
+    #[cold]
+    fn grow(list: &mut Vec<T>, spare: &mut Vec<Vec<T>>) {
+        if list.is_empty() {
+            *list = spare.pop().unwrap_or_default();
+        }
+        list.reserve(1);
     }
 
     /// Takes the events of a cycle; the emptied list comes back through [`Wheel::put_back`].
     #[inline]
     pub(super) fn take(&mut self, cycle: u64) -> Vec<T> {
         let slot = cycle as usize & (self.slots.len() - 1);
-        let events = std::mem::take(&mut self.slots[slot]);
-        self.pending -= events.len();
-        events
+        std::mem::take(&mut self.slots[slot])
     }
 
-    /// Gives a list's memory back to its cycle.
+    /// Gives a list's memory back.
     #[inline]
-    pub(super) fn put_back(&mut self, cycle: u64, mut events: Vec<T>) {
-        let slot = cycle as usize & (self.slots.len() - 1);
-        events.clear();
-        if self.slots[slot].is_empty() {
-            self.slots[slot] = events;
+    pub(super) fn put_back(&mut self, mut events: Vec<T>) {
+        if events.capacity() > 0 {
+            events.clear();
+            self.spare.push(events);
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pending == 0
+        self.slots.iter().all(Vec::is_empty)
     }
 
     /// The first cycle from `now` on that has an event.
     pub(super) fn next(&self, now: u64) -> Option<u64> {
-        if self.pending == 0 {
-            return None;
-        }
         (now..now + self.slots.len() as u64).find(|&cycle| {
             let slot = cycle as usize & (self.slots.len() - 1);
             !self.slots[slot].is_empty()
