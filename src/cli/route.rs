@@ -6,8 +6,8 @@ use super::{print, say};
 use crate::energy::{EnergyTable, NoximChoice, RouterPrices, read_noxim};
 use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};
 use crate::route::{
-    Outcome, Request, Results, ResultsFile, SourceRequest, Sweep, merge, page, points_csv, report_json, rows,
-    table,
+    Outcome, Request, Results, ResultsFile, Settings, SourceRequest, Sweep, merge, page, points_csv,
+    report_json, rows, table,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spikemesh_router::measure::MeasureSpec;
@@ -46,9 +46,9 @@ struct NetworkArguments {
     /// Virtual channels [default: as many as each strategy needs, at least 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     channels: Option<u8>,
-    /// Flits of a virtual channel's buffer
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..))]
-    depth: u8,
+    /// Flits of a virtual channel's buffer [default: 8, or a queue of the chip]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    depth: Option<u8>,
     /// Prove that each strategy is free of deadlock, instead of measuring
     #[arg(long)]
     prove: bool,
@@ -75,7 +75,7 @@ struct TrafficArguments {
     /// Rates of a pattern in flits a core and cycle: 0.02,0.1..0.5:0.05 [default: 0.02,0.05..0.5:0.05]
     #[arg(long, value_name = "LIST")]
     rates: Option<String>,
-    /// Speeds of a trace or table: creation so many times as fast [default: 1]
+    /// Speeds of a trace or table: creation so many times as fast [default: 1,4,16,64; tables 1]
     #[arg(long, value_name = "LIST")]
     speed: Option<String>,
     /// Flits of a packet: 4, or 1..5
@@ -197,12 +197,12 @@ impl Arguments {
         }
     }
 
-    fn prices(&self, default: &str) -> Result<RouterPrices, Error> {
+    fn prices(&self, settings: &Settings) -> Result<RouterPrices, Error> {
         let output = &self.output;
         if let Some(path) = &output.noxim_power {
             let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, "read", &e))?;
             let choice = NoximChoice {
-                depth: self.network.depth.into(),
+                depth: settings.depth.into(),
                 flit_bits: output.flit_bits,
                 ports: 5,
                 link_mm: output.link_mm.clone(),
@@ -210,7 +210,8 @@ impl Arguments {
             let prices = read_noxim(&path.display().to_string(), &text, &choice)?;
             return Ok(RouterPrices::Events(Box::new(prices)));
         }
-        let name = output.prices.as_deref().unwrap_or(if default.is_empty() { "unpriced" } else { default });
+        let default = if settings.prices.is_empty() { "unpriced" } else { &settings.prices };
+        let name = output.prices.as_deref().unwrap_or(default);
         EnergyTable::load(name, Path::new(".")).map(RouterPrices::Hops)
     }
 }
@@ -229,7 +230,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     )?;
     if !output.merge.is_empty() {
         let results = merge(&output.merge)?;
-        let prices = arguments.prices(&results.settings().prices)?;
+        let prices = arguments.prices(results.settings())?;
         if let Some(path) = &output.results {
             write(path, &results.text())?;
         }
@@ -240,7 +241,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     if arguments.network.prove {
         return prove(&sweep);
     }
-    let prices = arguments.prices(&sweep.settings().prices)?;
+    let prices = arguments.prices(sweep.settings())?;
     let (results, interrupted) = measure(arguments, &sweep, shard)?;
     show(&results, &prices, output, interrupted)
 }

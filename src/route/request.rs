@@ -52,8 +52,8 @@ pub struct Request {
     pub flits: String,
     /// Virtual channels; `None` is as many as each strategy needs, and at least two.
     pub channels: Option<u8>,
-    /// Flits of a virtual channel's buffer.
-    pub depth: u8,
+    /// Flits of a virtual channel's buffer; `None` is 8, or what a queue of the chip holds.
+    pub depth: Option<u8>,
     /// Levels, as a list.
     pub levels: String,
     /// Seed of all draws.
@@ -68,6 +68,10 @@ pub struct Request {
 
 /// Rates where none are named.
 const RATES: &str = "0.02,0.05..0.5:0.05";
+/// Speeds where none are named: a table's, and what is replayed.
+const SPEEDS: (&str, &str) = ("1", "1,4,16,64");
+/// Flits of a buffer where nothing is said.
+const DEPTH: u8 = 8;
 
 /// Problems as they are found.
 struct Faults(Vec<Problem>);
@@ -174,7 +178,8 @@ impl Request {
         let (place, text, most, wrong) = if is_pattern {
             ("--rates", self.rates.as_deref().unwrap_or(RATES), 1.0, ("--speed", &self.speeds))
         } else {
-            ("--speed", self.speeds.as_deref().unwrap_or("1"), 1e6, ("--rates", &self.rates))
+            let usual = if matches!(self.source, SourceRequest::Table(_)) { SPEEDS.0 } else { SPEEDS.1 };
+            ("--speed", self.speeds.as_deref().unwrap_or(usual), 1e6, ("--rates", &self.rates))
         };
         if wrong.1.is_some() {
             let what =
@@ -200,7 +205,7 @@ impl Request {
         Some(Source::Pattern(parsed.ok()?, process.clone()))
     }
 
-    fn settings(&self, topology: &Topology, flits: (u16, u16)) -> Settings {
+    fn settings(&self, topology: &Topology, flits: (u16, u16), depth: u8) -> Settings {
         let shape = Shape::of(topology);
         Settings {
             version: super::RESULTS_VERSION,
@@ -215,7 +220,7 @@ impl Request {
             },
             flits,
             channels: self.channels,
-            depth: self.depth,
+            depth,
             seed: self.seed,
             cycle_ps: CYCLE_PS,
             most_ticks: self.most_ticks,
@@ -240,12 +245,13 @@ impl Request {
         {
             return self.of_run(path, flits);
         }
-        let router = plain_router(self.depth);
+        let depth = self.depth.unwrap_or(DEPTH);
+        let router = plain_router(depth);
         let cores = self.cores_per_router.unwrap_or(1);
         let topology = plain(mesh.unwrap_or((8, 8)), self.torus, cores, &router)
             .map_err(|problems| Error { kind: ErrorKind::Usage, problems })?;
         let endpoints = topology.core_count();
-        let mut settings = self.settings(&topology, flits);
+        let mut settings = self.settings(&topology, flits, depth);
         let network = Network { topology: Arc::new(topology), router };
         let source = match &self.source {
             SourceRequest::Pattern { pattern: name, process } => {
@@ -289,8 +295,11 @@ impl Request {
         let (ticks, own, chip) = source::read_run(path, self.most_ticks)?;
         let topology = chip.topology()?;
         let cycle_ps = self.cycle_ps.unwrap_or_else(|| cycle_ps(topology.link_classes()));
-        let router = chip_router(topology.link_classes(), &chip.local, cycle_ps, self.depth);
-        let mut settings = self.settings(&topology, flits);
+        // Links of several cycles need buffers for what is under way: the chip's queues are made for its links.
+        let queue = u64::from(chip.queue_packets) * u64::from(chip.packet_flits.max(1));
+        let depth = self.depth.unwrap_or(queue.clamp(1, 255) as u8);
+        let router = chip_router(topology.link_classes(), &chip.local, cycle_ps, depth);
+        let mut settings = self.settings(&topology, flits, depth);
         settings.source = own;
         settings.cycle_ps = cycle_ps;
         settings.chip = chip.name;
