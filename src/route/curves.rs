@@ -93,9 +93,9 @@ fn mark(settings: &Settings, row: &Row<'_>, upward: Upward) -> Option<Mark> {
     Some(Mark { x: found.offered_rate(), y, saturated: found.is_saturated(), title })
 }
 
-/// Round steps from 0 to `most`: about five.
+/// Round steps from 0 to `most`: four to eight.
 fn steps(most: f64) -> Vec<f64> {
-    let raw = most / 5.0;
+    let raw = most / 8.0;
     let power = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * power).into_iter().find(|s| *s >= raw).unwrap_or(raw);
     (0..=(most / step + 1e-9) as u32).map(|i| f64::from(i) * step).collect()
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn axes_have_round_steps() {
-        assert_eq!(steps(0.5).len(), 6);
+        assert_eq!((steps(0.5).len(), steps(0.9).len()), (6, 5));
         assert_eq!(steps(1.04).last().copied(), Some(1.0));
         assert_eq!(log_steps(9.0, 110.0), [10.0, 20.0, 50.0, 100.0]);
         assert_eq!((plain(0.3), plain(20.0)), ("0.3".to_owned(), "20".to_owned()));
