@@ -26,6 +26,7 @@
 //! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`.
 
 mod counters;
+pub mod deadlock;
 pub mod measure;
 mod noc;
 pub mod random;
@@ -46,6 +47,12 @@ pub use routing::{
     Alternative, Candidates, ChannelSet, DimensionOrder, FirstLegal, Load, Maker, Needs, NoLoad, OutputPort,
     RouteState, Routing, RoutingError, RoutingStrategy, Selection, SelectionQuery, selection, selections,
     strategies, strategy,
+};
+pub use routing::{
+    BufferLevel, Deflection, DualPath, Dyad, FewestOccupied, Hop, KeyMask, KeyMaskEntry, KeyMaskError,
+    MinimalAdaptive, NegativeFirst, NeighboursOnPath, NorthLast, O1Turn, OddEven, Outputs, PlanarAdaptive,
+    Random, RecursivePartitioning, Romm, Spinnaker, TableEntry, TableError, TableRouting, Unicast, UpDown,
+    Valiant, WestFirst, broken,
 };
 pub use topology::{
     Coord, Direction, Endpoint, EndpointId, EndpointKind, Link, LinkClass, LinkClassId, LinkId, LocalClass,

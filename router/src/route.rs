@@ -32,6 +32,10 @@ pub struct RouteRequest {
 pub enum DropCause {
     /// Its route leads over a dead link.
     DeadLink,
+    /// Its source or destination is dead; it is never sent.
+    DeadEndpoint,
+    /// The routing function knows no way on that avoids the dead links.
+    NoRoute,
 }
 
 /// One link of a route's tree.
@@ -108,7 +112,7 @@ pub enum RouteError {
         endpoint: u32,
     },
     /// The routing function never arrives.
-    #[error("route {route}: `{routing}` does not arrive within {limit} links: it loops or gives no way on")]
+    #[error("route {route}: `{routing}` does not arrive within {limit} links: it loops")]
     Loop {
         /// Index of the request.
         route: usize,
@@ -181,8 +185,18 @@ impl RouteTable {
         let first_link = self.links.len();
         let first_leg = self.legs.len();
         let mut remote = request.destinations.clone();
+        let source_is_dead = topology.is_endpoint_dead(request.source);
+        remote.retain(|&destination| {
+            let dead = source_is_dead || topology.is_endpoint_dead(destination);
+            if dead {
+                let lost = Some(DropCause::DeadEndpoint);
+                self.legs.push(Leg { destination, via: NONE, hops: 0, head_latency_ps: 0, flit_ps: 0, lost });
+            }
+            !dead
+        });
+        let sent = remote.len();
         remote.retain(|&to| to != request.source);
-        if remote.len() < request.destinations.len() {
+        if remote.len() < sent {
             self.legs.push(Leg {
                 destination: request.source,
                 via: NONE,
@@ -192,9 +206,9 @@ impl RouteTable {
                 lost: None,
             });
         }
-        let state = routing.at_source(topology, request.source, &remote, 0);
         let mut work = Vec::new();
         if !remote.is_empty() {
+            let state = routing.at_source(topology, request.source, &remote, 0);
             work.push(Step {
                 here: source.router,
                 via: NONE,
@@ -220,7 +234,20 @@ impl RouteTable {
                 let served = next..next + count;
                 next += count;
                 let choice = match alternatives.len() {
-                    0 => return no_way,
+                    0 => {
+                        let (via, hops, head_latency_ps) = (step.via, step.hops, step.head_ps);
+                        let lost = Some(step.lost.unwrap_or(DropCause::NoRoute));
+                        let legs = remote[served].iter().map(|&destination| Leg {
+                            destination,
+                            via,
+                            hops,
+                            head_latency_ps,
+                            flit_ps: step.flit_ps,
+                            lost,
+                        });
+                        self.legs.extend(legs);
+                        continue;
+                    }
                     1 => 0,
                     _ => {
                         let query = SelectionQuery {

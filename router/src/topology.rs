@@ -6,8 +6,9 @@
 //!      |   R0 -- R1 -- R2 -- R3      every router has `endpoints_per_router` cores
 //!      +--> x                        and any number of named off-chip ports
 //! ```
-//! Coordinates belong to routers; nothing outside the constructors derives them from an index, so that
-//! a torus or a board of several chips is one more constructor and nothing else.
+//! Three constructors: a [mesh](Topology::mesh), a [torus](Topology::torus) and a [board](Topology::board) of several
+//! chips. Coordinates belong to routers; nothing outside the constructors derives them from an index. Links, routers and
+//! endpoints can be killed; nothing that was built is ever renumbered for it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -71,6 +72,21 @@ impl Direction {
     /// All four, in the order links are numbered.
     pub const ALL: [Direction; 4] = [Direction::East, Direction::West, Direction::North, Direction::South];
 
+    /// The direction back.
+    pub fn opposite(self) -> Direction {
+        match self {
+            Direction::East => Direction::West,
+            Direction::West => Direction::East,
+            Direction::North => Direction::South,
+            Direction::South => Direction::North,
+        }
+    }
+
+    /// Whether it leads along a row.
+    pub fn is_horizontal(self) -> bool {
+        matches!(self, Direction::East | Direction::West)
+    }
+
     /// The direction's lower-case name.
     pub fn name(self) -> &'static str {
         match self {
@@ -108,7 +124,7 @@ pub struct LocalClass {
     pub loopback_ps: u64,
 }
 
-/// A rectangular mesh.
+/// A rectangular mesh, the same closed to a torus, or one chip of a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeshSpec {
     /// Columns, at least 1.
@@ -195,6 +211,14 @@ pub enum TopologyError {
         /// Direction named.
         direction: &'static str,
     },
+    /// No such endpoint.
+    #[error("there is no endpoint {endpoint}; they are numbered from 0 to {last}")]
+    NoEndpoint {
+        /// The endpoint named.
+        endpoint: u32,
+        /// The last there is.
+        last: u32,
+    },
     /// Two ports of one name.
     #[error("port `{name}` is named twice")]
     DuplicatePort {
@@ -215,6 +239,10 @@ pub struct Topology {
     coords: Vec<Coord>,
     links: Vec<Link>,
     dead: Vec<bool>,
+    /// Whether rows and columns are rings.
+    rings: bool,
+    dead_routers: Vec<bool>,
+    dead_endpoints: Vec<bool>,
     /// Link leaving each router in each direction.
     exits: Vec<[Option<LinkId>; 4]>,
     classes: Vec<LinkClass>,
@@ -229,8 +257,51 @@ impl Topology {
     /// # Errors
     /// Every dimension that is zero, or one error for a mesh that is too large.
     pub fn mesh(spec: &MeshSpec) -> Result<Topology, Vec<TopologyError>> {
+        Topology::grid(1, 1, spec, None, false)
+    }
+
+    /// Builds a torus: a mesh whose rows and columns are closed to rings by links that [wrap](Topology::wraps). They are
+    /// of the class of their row or column, as a folded layout makes all links of a ring equally long. A row or column
+    /// of one or two routers stays a line: the ring would only double its links.
+    ///
+    /// # Errors
+    /// As for a mesh.
+    pub fn torus(spec: &MeshSpec) -> Result<Topology, Vec<TopologyError>> {
+        Topology::grid(1, 1, spec, None, true)
+    }
+
+    /// Builds a board of chips, each a mesh of `spec`, joined to one large mesh: the links that cross from chip to chip
+    /// are of the class `between`, which is numbered after the two of the chip.
+    ///
+    /// ```text
+    ///   o - o = o - o        two chips of 2 x 2 routers side by side;
+    ///   |   |   |   |        `=` is of class `between`
+    ///   o - o = o - o
+    /// ```
+    ///
+    /// # Errors
+    /// Every dimension that is zero, or one error for a board that is too large.
+    pub fn board(
+        chips_x: u16,
+        chips_y: u16,
+        spec: &MeshSpec,
+        between: LinkClass,
+    ) -> Result<Topology, Vec<TopologyError>> {
+        Topology::grid(chips_x, chips_y, spec, Some(between), false)
+    }
+
+    /// All constructors: a grid of chips, closed to rings or not.
+    fn grid(
+        chips_x: u16,
+        chips_y: u16,
+        spec: &MeshSpec,
+        between: Option<LinkClass>,
+        rings: bool,
+    ) -> Result<Topology, Vec<TopologyError>> {
         let mut errors = Vec::new();
         for (what, value) in [
+            ("the number of chips a row", chips_x),
+            ("the number of chips a column", chips_y),
             ("the width", spec.width),
             ("the height", spec.height),
             ("the number of cores a router", spec.endpoints_per_router),
@@ -239,44 +310,55 @@ impl Topology {
                 errors.push(TopologyError::Zero { what });
             }
         }
-        let routers = u64::from(spec.width) * u64::from(spec.height);
-        let endpoints = routers * u64::from(spec.endpoints_per_router);
-        if endpoints > ENDPOINT_LIMIT {
+        let width = u32::from(chips_x) * u32::from(spec.width);
+        let height = u32::from(chips_y) * u32::from(spec.height);
+        let routers = u64::from(width) * u64::from(height);
+        let endpoints = routers.saturating_mul(u64::from(spec.endpoints_per_router));
+        let most = u32::from(u16::MAX);
+        if endpoints > ENDPOINT_LIMIT || width > most || height > most {
             errors.push(TopologyError::TooLarge { routers, endpoints, limit: ENDPOINT_LIMIT });
         }
         if !errors.is_empty() {
             return Err(errors);
         }
-        let (width, height) = (u32::from(spec.width), u32::from(spec.height));
-        let id = |x: u32, y: u32| RouterId(y * width + x);
         let mut topology = Topology {
-            width: spec.width,
-            height: spec.height,
+            width: width as u16,
+            height: height as u16,
             core_count: endpoints as u32,
             coords: Vec::with_capacity(routers as usize),
             links: Vec::new(),
             dead: Vec::new(),
+            rings,
+            dead_routers: vec![false; routers as usize],
+            dead_endpoints: vec![false; endpoints as usize],
             exits: Vec::with_capacity(routers as usize),
-            classes: vec![spec.east_west.clone(), spec.north_south.clone()],
+            classes: [spec.east_west.clone(), spec.north_south.clone()].into_iter().chain(between).collect(),
             endpoints: Vec::with_capacity(endpoints as usize),
             endpoint_coords: Vec::with_capacity(endpoints as usize),
         };
         for y in 0..height {
             for x in 0..width {
-                let from = id(x, y);
+                let from = RouterId(y * width + x);
                 topology.coords.push(Coord { x: x as u16, y: y as u16 });
-                let neighbours = [
-                    (x + 1 < width).then(|| id(x + 1, y)),
-                    x.checked_sub(1).map(|west| id(west, y)),
-                    (y + 1 < height).then(|| id(x, y + 1)),
-                    y.checked_sub(1).map(|south| id(x, south)),
-                ];
                 let mut exits = [None; 4];
-                for (slot, direction) in Direction::ALL.into_iter().enumerate() {
-                    if let Some(to) = neighbours[slot] {
-                        exits[slot] = Some(LinkId(topology.links.len() as u32));
-                        topology.links.push(Link { from, to, direction, class: LinkClassId((slot / 2) as u8) });
-                    }
+                for direction in Direction::ALL {
+                    // One axis at a time: the position along it, its length, and the chip's.
+                    let (at, length, chip) = match direction.is_horizontal() {
+                        true => (x, width, u32::from(spec.width)),
+                        false => (y, height, u32::from(spec.height)),
+                    };
+                    let Some(to) = neighbour(at, length, direction, rings) else { continue };
+                    let class = match () {
+                        () if at / chip != to / chip => 2,
+                        () if direction.is_horizontal() => 0,
+                        () => 1,
+                    };
+                    let to = match direction.is_horizontal() {
+                        true => RouterId(y * width + to),
+                        false => RouterId(to * width + x),
+                    };
+                    exits[direction as usize] = Some(LinkId(topology.links.len() as u32));
+                    topology.links.push(Link { from, to, direction, class: LinkClassId(class) });
                 }
                 topology.exits.push(exits);
                 for _ in 0..spec.endpoints_per_router {
@@ -304,6 +386,7 @@ impl Topology {
         }
         self.endpoints.push(Endpoint { router, kind: EndpointKind::Port(name.to_owned()), local });
         self.endpoint_coords.push(at);
+        self.dead_endpoints.push(false);
         Ok(EndpointId(self.endpoints.len() as u32 - 1))
     }
 
@@ -317,6 +400,32 @@ impl Topology {
             .link_from(router, direction)
             .ok_or(TopologyError::NoLink { from, direction: direction.name() })?;
         self.dead[link.index()] = true;
+        Ok(())
+    }
+
+    /// Marks a router as dead: with it die its links, both ways, and its endpoints, also those added later.
+    ///
+    /// # Errors
+    /// No router there.
+    pub fn kill_router(&mut self, at: Coord) -> Result<(), TopologyError> {
+        let router = self.router_at(at).ok_or_else(|| self.no_router(at))?;
+        self.dead_routers[router.index()] = true;
+        for (link, dead) in self.links.iter().zip(&mut self.dead) {
+            *dead |= link.from == router || link.to == router;
+        }
+        Ok(())
+    }
+
+    /// Marks a core or port as dead; nothing enters or leaves the network there, and its router goes on.
+    ///
+    /// # Errors
+    /// No such endpoint.
+    pub fn kill_endpoint(&mut self, endpoint: EndpointId) -> Result<(), TopologyError> {
+        let last = self.endpoints.len() as u32 - 1;
+        match self.dead_endpoints.get_mut(endpoint.index()) {
+            Some(dead) => *dead = true,
+            None => return Err(TopologyError::NoEndpoint { endpoint: endpoint.0, last }),
+        }
         Ok(())
     }
 
@@ -390,12 +499,69 @@ impl Topology {
         self.dead[link.index()]
     }
 
+    /// Whether a router is dead.
+    pub fn is_router_dead(&self, router: RouterId) -> bool {
+        self.dead_routers[router.index()]
+    }
+
+    /// Whether an endpoint is dead, itself or with its router.
+    pub fn is_endpoint_dead(&self, endpoint: EndpointId) -> bool {
+        self.dead_endpoints[endpoint.index()] || self.is_router_dead(self.endpoints[endpoint.index()].router)
+    }
+
+    /// Whether any link is dead.
+    pub fn has_dead_links(&self) -> bool {
+        self.dead.contains(&true)
+    }
+
+    /// Whether rows and columns are closed to rings.
+    pub fn is_torus(&self) -> bool {
+        self.rings
+    }
+
+    /// Whether a link closes a ring: it leads east from the last column to the first, or north from the last row to the
+    /// first, or back.
+    pub fn wraps(&self, link: LinkId) -> bool {
+        let Link { from, to, .. } = self.links[link.index()];
+        let (from, to) = (self.coord(from), self.coord(to));
+        from.x.abs_diff(to.x) > 1 || from.y.abs_diff(to.y) > 1
+    }
+
+    /// Hops from `a` to `b`: (east, north), negative for west and south. On a torus it is the shorter way round; east
+    /// and north if both are equally long.
+    #[inline]
+    pub fn offset(&self, a: Coord, b: Coord) -> (i32, i32) {
+        let (x, y) = (i32::from(b.x) - i32::from(a.x), i32::from(b.y) - i32::from(a.y));
+        if !self.rings {
+            return (x, y);
+        }
+        let shorter = |d: i32, length: u16| {
+            let (length, ring) = (i32::from(length), length > 2);
+            match () {
+                () if ring && 2 * d > length => d - length,
+                () if ring && 2 * d <= -length => d + length,
+                () => d,
+            }
+        };
+        (shorter(x, self.width), shorter(y, self.height))
+    }
+
     /// The endpoint of a named port.
     pub fn port(&self, name: &str) -> Option<EndpointId> {
         self.endpoints
             .iter()
             .position(|e| matches!(&e.kind, EndpointKind::Port(n) if n == name))
             .map(|i| EndpointId(i as u32))
+    }
+}
+
+/// The position one step on along an axis; `None` at the end of a line.
+fn neighbour(at: u32, length: u32, direction: Direction, rings: bool) -> Option<u32> {
+    let ring = rings && length > 2;
+    match direction {
+        Direction::East | Direction::North if at + 1 < length => Some(at + 1),
+        Direction::East | Direction::North => ring.then_some(0),
+        Direction::West | Direction::South => at.checked_sub(1).or(ring.then_some(length - 1)),
     }
 }
 
@@ -453,5 +619,74 @@ pub(crate) mod tests {
         assert!(t.kill_link(Coord { x: 1, y: 0 }, Direction::East).is_err());
         t.kill_link(Coord { x: 0, y: 0 }, Direction::East).unwrap();
         assert!(t.is_dead(LinkId(0)));
+    }
+
+    #[test]
+    fn a_torus_closes_every_row_and_column_of_three_or_more() {
+        let t = Topology::torus(&spec(4, 2, 1)).unwrap();
+        assert_eq!(t.links().len(), 2 * 4 * 2 + 2 * 4, "rings of four, columns of two stay lines");
+        let wrapping = (0..t.links().len() as u32).filter(|&l| t.wraps(LinkId(l))).count();
+        assert_eq!(wrapping, 4, "one each way in both rows");
+        let east = t.link_from(RouterId(3), Direction::East).unwrap();
+        assert_eq!((t.links()[east.index()].to, t.wraps(east)), (RouterId(0), true));
+        assert_eq!(Topology::torus(&spec(1, 1, 1)).unwrap().links().len(), 0);
+    }
+
+    #[test]
+    fn the_offset_on_a_torus_is_the_shorter_way() {
+        let t = Topology::torus(&spec(5, 4, 1)).unwrap();
+        let at = |x, y| Coord { x, y };
+        assert_eq!(t.offset(at(0, 0), at(4, 3)), (-1, -1));
+        assert_eq!(t.offset(at(4, 3), at(1, 1)), (2, 2), "two rows either way: north");
+        assert_eq!(t.offset(at(0, 1), at(0, 3)), (0, 2));
+        assert_eq!(mesh(5, 4, 1).offset(at(0, 0), at(4, 3)), (4, 3));
+        for a in 0..20 {
+            for b in 0..20 {
+                let (mut here, to) = (RouterId(a), t.coord(RouterId(b)));
+                let mut steps = 0;
+                loop {
+                    let (x, y) = t.offset(t.coord(here), to);
+                    let direction = match (x, y) {
+                        (0, 0) => break,
+                        (1.., _) => Direction::East,
+                        (..0, _) => Direction::West,
+                        (0, 1..) => Direction::North,
+                        (0, _) => Direction::South,
+                    };
+                    here = t.links()[t.link_from(here, direction).unwrap().index()].to;
+                    steps += 1;
+                }
+                assert!(steps <= 4, "2 + 2 at most");
+            }
+        }
+    }
+
+    #[test]
+    fn the_links_between_chips_of_a_board_have_a_class_of_their_own() {
+        let between = LinkClass { name: "board".into(), latency_ps: 50_000, flit_ps: 9000 };
+        let t = Topology::board(3, 2, &spec(2, 2, 1), between).unwrap();
+        assert_eq!((t.width(), t.height(), t.core_count()), (6, 4, 24));
+        let crossing = (0..t.links().len() as u32).filter(|&l| t.class_of(LinkId(l)).name == "board").count();
+        assert_eq!(crossing, 2 * (2 * 4 + 6));
+        let one = Topology::board(1, 1, &spec(3, 3, 1), spec(1, 1, 1).east_west).unwrap();
+        assert_eq!(one.links(), mesh(3, 3, 1).links());
+        let zero = Topology::board(0, 0, &spec(2, 2, 1), spec(1, 1, 1).east_west);
+        assert_eq!(zero.unwrap_err().len(), 2);
+        assert!(Topology::board(40_000, 1, &spec(2, 1, 1), spec(1, 1, 1).east_west).is_err());
+    }
+
+    #[test]
+    fn a_dead_router_takes_its_links_and_endpoints_with_it() {
+        let mut t = mesh(3, 3, 2);
+        t.kill_router(Coord { x: 1, y: 1 }).unwrap();
+        let dead = (0..t.links().len() as u32).filter(|&l| t.is_dead(LinkId(l))).count();
+        assert_eq!(dead, 8);
+        let port = t.add_port("late", Coord { x: 1, y: 1 }, spec(1, 1, 1).local).unwrap();
+        let dead: Vec<_> = (0..19).filter(|&e| t.is_endpoint_dead(EndpointId(e))).collect();
+        assert_eq!(dead, [8, 9, port.0]);
+        t.kill_endpoint(EndpointId(0)).unwrap();
+        assert!(t.is_endpoint_dead(EndpointId(0)) && !t.is_endpoint_dead(EndpointId(1)));
+        assert!(t.kill_endpoint(EndpointId(19)).is_err());
+        assert!(t.kill_router(Coord { x: 3, y: 0 }).is_err());
     }
 }

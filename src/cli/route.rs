@@ -355,9 +355,21 @@ fn show(
     Ok(if lost { EXIT_LOST_PACKETS } else { 0 })
 }
 
-/// The seam for the prover: every strategy of the sweep with its network is in `sweep.designs()`.
+/// Proves every strategy that was asked for; the exit code is that of invalid content if one can deadlock or loses its way.
 fn prove(sweep: &Sweep) -> Result<u8, Error> {
-    let names: Vec<_> = sweep.designs().keys().cloned().collect();
-    let what = format!("proofs are not built yet; they would be of {}", names.join(", "));
-    Err(Error::one(ErrorKind::Usage, "--prove", what, "leave it out"))
+    let (mut all_free, mut text) = (true, format!("{:<10} {}\n\n", "network", sweep.settings().network()));
+    for (name, proof) in sweep.proofs() {
+        match proof {
+            Ok(proof) => {
+                all_free &= proof.is_free() && proof.unreached == 0;
+                text += &format!("{proof}\n");
+                if let Some(cycle) = proof.cycle() {
+                    text += &format!("\n{}\n", cycle.picture());
+                }
+            }
+            Err(why) => text += &format!("`{name}` is not proven: {why}\n"),
+        }
+    }
+    print(&text)?;
+    Ok(if all_free { 0 } else { ErrorKind::Invalid.exit_code() })
 }

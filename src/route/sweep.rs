@@ -5,10 +5,11 @@ use super::settings::{PointKey, RouteLevel, Settings};
 use super::source::Source;
 use crate::error::Error;
 use crate::run::in_parallel;
+use spikemesh_router::deadlock::{Proof, Switching, prove};
 use spikemesh_router::flit::RouterSpec;
 use spikemesh_router::measure::{Design, FlitMover, Measurement, NocMover, TrafficHost, replay, steady};
 use spikemesh_router::traffic::{Replay, Shape};
-use spikemesh_router::{Analytic, EndpointId, Noc, PacketNoc, QueueLimits, RouteTable, Topology};
+use spikemesh_router::{Analytic, EndpointId, Noc, PacketNoc, QueueLimits, RouteTable, Topology, strategy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +58,26 @@ impl Sweep {
     /// Its strategies with the networks they are measured on, by name.
     pub fn designs(&self) -> &BTreeMap<String, Design> {
         &self.designs
+    }
+
+    /// Proofs that strategies are free of deadlock here, or what stands against it; also of those that no router here is made
+    /// for. Packets of one flit fit into a buffer.
+    pub fn proofs(&self) -> Vec<(String, Result<Proof, String>)> {
+        let settings = &self.settings;
+        let names =
+            settings.strategies.iter().map(|s| &s.name).chain(settings.left_out.iter().map(|(name, _)| name));
+        names.map(|name| (name.clone(), self.proof(name))).collect()
+    }
+
+    fn proof(&self, name: &str) -> Result<Proof, String> {
+        let topology = &self.network.topology;
+        let strategy = strategy(name).map_err(|e| e.to_string())?;
+        let least = (strategy.channels)(topology).max(self.network.router.channels);
+        let channels = self.settings.channels.unwrap_or(least);
+        let routing = strategy.build(topology, channels).map_err(|e| e.to_string())?;
+        let whole_packets = self.settings.flits.1 == 1;
+        let switching = Switching { whole_packets, ..Switching::with(strategy.needs) };
+        prove(topology, &*routing, switching).map_err(|e| e.to_string())
     }
 
     /// Measures the points `wanted`, on so many threads, and hands each to `take` as soon as it is there. Ends early when

@@ -11,20 +11,17 @@ pub(super) fn plain_router(depth: u8) -> RouterSpec {
     RouterSpec { depth, ..RouterSpec::default() }
 }
 
-/// A plain mesh.
+/// A plain mesh or torus.
 pub(super) fn plain(
     (width, height): (u16, u16),
     torus: bool,
     cores: u16,
     router: &RouterSpec,
 ) -> Result<Topology, Vec<Problem>> {
-    if torus {
-        let hint = "leave --torus away";
-        return Err(vec![Problem::new("--torus", "rings of routers are not built yet", hint)]);
-    }
+    let spec = mesh_spec(width, height, cores, router);
     let problem = |e: spikemesh_router::TopologyError| Problem::new("--mesh", e.to_string(), "");
-    Topology::mesh(&mesh_spec(width, height, cores, router))
-        .map_err(|errors| errors.into_iter().map(problem).collect())
+    let built = if torus { Topology::torus(&spec) } else { Topology::mesh(&spec) };
+    built.map_err(|errors| errors.into_iter().map(problem).collect())
 }
 
 /// The mesh of finished results, for drawings and sums by link class.

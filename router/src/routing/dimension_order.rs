@@ -4,7 +4,11 @@
 //! first, and along one axis and direction positions only grow or only fall, so the dependency graph has no
 //! cycle. With several destinations each router forks where their dimension-order paths part, which yields the
 //! XY multicast tree; its links are a union of unicast paths, so the same order of channels holds.
+//!
+//! On a torus each ring is cut at a *dateline*, its wrap link (Dally & Seitz 1987): a packet takes the low half of the
+//! channels before it and the high half on it and after it. No packet goes once round, so neither half closes the ring.
 
+use super::steps::{crossed, group, halves, productive};
 use super::{Alternative, Candidates, ChannelSet, OutputPort, RouteState, Routing};
 use crate::topology::{Coord, Direction, EndpointId, LinkId, RouterId, Topology};
 
@@ -13,17 +17,18 @@ use crate::topology::{Coord, Direction, EndpointId, LinkId, RouterId, Topology};
 pub struct DimensionOrder {
     x_first: bool,
     channels: u8,
+    rings: bool,
 }
 
 impl DimensionOrder {
-    /// X first, then y, with one virtual channel.
+    /// X first, then y, with one virtual channel, for a mesh.
     pub fn xy() -> Self {
-        Self { x_first: true, channels: 1 }
+        Self { x_first: true, channels: 1, rings: false }
     }
 
-    /// Y first, then x, with one virtual channel.
+    /// Y first, then x, with one virtual channel, for a mesh.
     pub fn yx() -> Self {
-        Self { x_first: false, channels: 1 }
+        Self { x_first: false, ..Self::xy() }
     }
 
     /// The same with so many virtual channels, any of which a packet may take.
@@ -31,19 +36,15 @@ impl DimensionOrder {
         Self { channels, ..self }
     }
 
+    /// The same for a network that may be a torus, where it needs two virtual channels.
+    pub fn on(self, topology: &Topology) -> Self {
+        Self { rings: topology.is_torus(), ..self }
+    }
+
     /// Direction of the next step from `a` to `b`; `None` where they are the same.
     #[inline]
-    fn step(self, a: Coord, b: Coord) -> Option<Direction> {
-        let x = match b.x.cmp(&a.x) {
-            std::cmp::Ordering::Greater => Some(Direction::East),
-            std::cmp::Ordering::Less => Some(Direction::West),
-            std::cmp::Ordering::Equal => None,
-        };
-        let y = match b.y.cmp(&a.y) {
-            std::cmp::Ordering::Greater => Some(Direction::North),
-            std::cmp::Ordering::Less => Some(Direction::South),
-            std::cmp::Ordering::Equal => None,
-        };
+    fn step(self, topology: &Topology, a: Coord, b: Coord) -> Option<Direction> {
+        let (x, y) = productive(topology, a, b);
         if self.x_first { x.or(y) } else { y.or(x) }
     }
 }
@@ -58,7 +59,7 @@ impl Routing for DimensionOrder {
     }
 
     fn answers_by_side(&self) -> Option<u8> {
-        Some(1)
+        (!self.rings).then_some(1)
     }
 
     fn at_source(&self, _: &Topology, _: EndpointId, _: &[EndpointId], _: u64) -> RouteState {
@@ -69,7 +70,7 @@ impl Routing for DimensionOrder {
         &self,
         topology: &Topology,
         here: RouterId,
-        _from: Option<LinkId>,
+        from: Option<LinkId>,
         destinations: &mut [EndpointId],
         state: RouteState,
         candidates: &mut Candidates,
@@ -77,31 +78,28 @@ impl Routing for DimensionOrder {
         candidates.clear();
         let at = topology.coord(here);
         // Slot 4 collects what has arrived; the order of branches is fixed: east, west, north, south, eject.
-        let slot = |to: EndpointId| self.step(at, topology.endpoint_coord(to)).map_or(4, |d| d as usize);
-        let mut counts = [0usize; 5];
-        destinations.iter().for_each(|&to| counts[slot(to)] += 1);
-        if counts.iter().filter(|count| **count > 0).count() > 1 {
-            let mut next = [0; 5];
-            (1..5).for_each(|i| next[i] = next[i - 1] + counts[i - 1]);
-            candidates.scratch.clear();
-            candidates.scratch.extend_from_slice(destinations);
-            for &to in &candidates.scratch {
-                let place = &mut next[slot(to)];
-                destinations[*place] = to;
-                *place += 1;
-            }
-        }
+        let slot =
+            |to: EndpointId| self.step(topology, at, topology.endpoint_coord(to)).map_or(4, |d| d as usize);
+        let counts: [usize; 5] = group(destinations, &mut candidates.scratch, slot);
         for (slot, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+            let mut channels = ChannelSet::first(self.channels);
+            let mut next = state;
             let port = match Direction::ALL.get(slot) {
                 // A step towards a router inside the mesh always has a link.
                 Some(&direction) => match topology.link_from(here, direction) {
-                    Some(link) => OutputPort::Link(link),
+                    Some(link) => {
+                        if self.rings {
+                            let crossed = crossed(topology, from, state.0 == 1, link);
+                            next = RouteState(crossed.into());
+                            channels = halves(self.channels)[usize::from(crossed)];
+                        }
+                        OutputPort::Link(link)
+                    }
                     None => continue,
                 },
                 None => OutputPort::Eject,
             };
-            candidates
-                .push(count, &[Alternative { port, channels: ChannelSet::first(self.channels), next: state }]);
+            candidates.push(count, &[Alternative { port, channels, next }]);
         }
     }
 }

@@ -3,15 +3,55 @@
 //! A routing function is pure and knows no load, so it can be enumerated: tables are compiled from it and a
 //! prover can walk all its dependencies. Load enters through the selection alone.
 //!
-//! One file a strategy, one line in [`strategies`].
+//! One file a strategy, one line in [`strategies`]. Those with one destination at a time implement [`Unicast`], which
+//! is all that `docs/guide/your-own-routing.md` needs; multicast strategies implement [`Routing`] itself.
 
+pub mod broken;
+mod deflection;
 mod dimension_order;
+mod dual_path;
+mod key_mask;
+mod minimal_adaptive;
+mod negative_first;
+mod north_last;
+mod o1turn;
+mod odd_even;
+mod planar_adaptive;
+mod recursive_partitioning;
 mod registry;
+mod romm;
 mod selection;
+mod spinnaker;
+mod steps;
+mod table;
+mod two_phase;
+mod up_down;
+mod valiant;
+mod west_first;
 
+pub use deflection::Deflection;
 pub use dimension_order::DimensionOrder;
+pub use dual_path::DualPath;
+pub use key_mask::{KeyMask, KeyMaskEntry, KeyMaskError, Outputs};
+pub use minimal_adaptive::MinimalAdaptive;
+pub use negative_first::NegativeFirst;
+pub use north_last::NorthLast;
+pub use o1turn::O1Turn;
+pub use odd_even::OddEven;
+pub use planar_adaptive::PlanarAdaptive;
+pub use recursive_partitioning::RecursivePartitioning;
 pub use registry::{Maker, Needs, RoutingError, RoutingStrategy, strategies, strategy};
-pub use selection::{FirstLegal, Load, NoLoad, Selection, SelectionQuery, selection, selections};
+pub use romm::Romm;
+pub use selection::{
+    BufferLevel, Dyad, FewestOccupied, FirstLegal, Load, NeighboursOnPath, NoLoad, Random, Selection,
+    SelectionQuery, selection, selections,
+};
+pub use spinnaker::Spinnaker;
+pub use steps::{Hop, Unicast};
+pub use table::{TableEntry, TableError, TableRouting};
+pub use up_down::UpDown;
+pub use valiant::Valiant;
+pub use west_first::WestFirst;
 
 use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 
@@ -109,6 +149,16 @@ impl Candidates {
         self.alternatives.extend_from_slice(alternatives);
     }
 
+    /// Adds an alternative to the branch pushed last.
+    ///
+    /// # Panics
+    /// If there is no branch yet.
+    pub fn extend(&mut self, alternative: Alternative) {
+        let (_, count) = self.branches.last_mut().expect("invariant: a branch is pushed before it is extended");
+        *count += 1;
+        self.alternatives.push(alternative);
+    }
+
     /// (Destinations served, alternatives) of each branch.
     pub fn branches(&self) -> impl Iterator<Item = (usize, &[Alternative])> {
         let mut rest = &self.alternatives[..];
@@ -145,6 +195,10 @@ pub trait Routing: Send + Sync {
 
     /// Writes the legal ways on from `here` into `candidates` (cleared first), and sorts `destinations` so that those of
     /// one branch follow each other in the branches' order. `from` is the link the packet came over, `None` at its source.
+    ///
+    /// Dead links are left out. A branch that no legal way is left for has no alternatives: its packet cannot be
+    /// routed, and callers drop and count it. A strategy that answers by side may name a dead link; then
+    /// the packet is lost there, which callers see by [`Topology::is_dead`].
     fn legal(
         &self,
         topology: &Topology,
@@ -155,17 +209,18 @@ pub trait Routing: Send + Sync {
         candidates: &mut Candidates,
     );
 
-    /// Virtual channels that by themselves connect every pair without a cycle of waits (Duato 1993); `None` if there are
-    /// no such. Alternatives outside them are preferred.
-    fn escape(&self) -> Option<ChannelSet> {
-        None
-    }
-
     /// Whether the answer to a packet with one destination depends on nothing but `here`, the state, and on which side
     /// of `here` the destination lies (west, same column, east; south, same row, north). Such functions are
     /// compiled to a table of nine entries a state and router class, which the flit level reads faster than it can ask.
     /// `Some(n)`: so it is, and states are below `n`. `None`: not so.
     fn answers_by_side(&self) -> Option<u8> {
+        None
+    }
+
+    /// The channels that are the escape sub-network, for strategies whose freedom from deadlock rests on one (Duato 1993).
+    /// `legal` then names one way in these channels everywhere. A router must let a packet that waits ask for that way
+    /// too, not only for the one its selection likes best, and give it lowest priority, as it is the scarcest.
+    fn escape(&self) -> Option<ChannelSet> {
         None
     }
 }

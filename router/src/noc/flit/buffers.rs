@@ -4,7 +4,7 @@ use super::answers::{Answer, Answers, LOCAL, Lanes, ask};
 use super::arbiter::next_after;
 use super::packet::{Flit, Wide};
 use super::plan::Plan;
-use super::region::{Flying, GO, Message, NONE, Place, Region, SIGNALS, STOP};
+use super::region::{Flying, GO, Message, NONE, Place, Region, SIGNALS, STOP, count_body};
 use super::spec::Switching;
 use super::{Host, LossCause};
 use crate::random;
@@ -26,7 +26,7 @@ impl Region {
         self.credits.put_back(credits);
         let heads = self.heads.take(now);
         for &(r, lane) in &heads {
-            self.begin_wait(r, lane, None);
+            self.begin_wait(r, lane, Some(now));
         }
         self.heads.put_back(heads);
     }
@@ -267,7 +267,7 @@ impl Region {
         let count = r as usize * usize::from(plan.ports.count) + usize::from(port);
         self.ports[count].sent += 1;
         if !flit.is_head() {
-            self.bodies[count] += 1;
+            count_body(&mut self.bodies, self.ports.len(), count);
         }
         let mut late = self.serial.crossing(r, now);
         late += self.order.departure(count, now + late);

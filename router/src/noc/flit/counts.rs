@@ -36,7 +36,7 @@ impl FlitNetwork {
 
     /// Cycles that front flits of a router waited.
     pub fn stalls(&self, router: RouterId) -> Stalls {
-        let (region, r) = self.region_of(router);
+        let (region, r) = self.site_of(router);
         region.sites[r].stalls
     }
 
@@ -58,18 +58,18 @@ impl FlitNetwork {
         self.peak_at(router, self.plan.ports.of_endpoint(endpoint.0))
     }
 
-    fn region_of(&self, router: RouterId) -> (&Region, usize) {
+    fn site_of(&self, router: RouterId) -> (&Region, usize) {
         let region = &self.regions[self.plan.region_of(router.0)];
         (region, (router.0 - region.first) as usize)
     }
 
     fn crossed(&self, router: RouterId, port: u8, of: impl Fn(&Region, usize) -> u64) -> u64 {
-        let (region, r) = self.region_of(router);
+        let (region, r) = self.site_of(router);
         of(region, r * usize::from(self.plan.ports.count) + usize::from(port))
     }
 
     fn peak_at(&self, router: RouterId, port: u8) -> u8 {
-        let (region, r) = self.region_of(router);
+        let (region, r) = self.site_of(router);
         let first = r * self.plan.lanes + usize::from(self.plan.lane_of(port, 0));
         let lanes = &region.lanes[first..first + usize::from(self.plan.spec.channels)];
         lanes.iter().map(|lane| lane.peak).max().unwrap_or(0)

@@ -9,7 +9,7 @@ use super::answers::{LOCAL, Lanes, SideTable};
 use super::arbiter::{next_after, next_from};
 use super::packet::{Flit, Wide};
 use super::plan::Plan;
-use super::region::{FAR, Flying, Lane, Masks, Message, NONE, Place, Port, Region, Site};
+use super::region::{FAR, Flying, Lane, Masks, Message, NONE, Place, Port, Region, Site, count_body};
 use super::wheel::Wheel;
 use std::marker::PhantomData;
 
@@ -138,7 +138,7 @@ struct Cycle<'a, S> {
     lanes: &'a mut [Lane],
     flits: &'a mut [Flit],
     ports: &'a mut [Port],
-    bodies: &'a mut [u64],
+    bodies: &'a mut Vec<u64>,
     live: &'a mut [u64],
     source_at: &'a [u32],
     flying: &'a mut Wheel<Flying>,
@@ -287,7 +287,7 @@ impl<S: Shape> Cycle<'_, S> {
         output.grant = next_after(row, ports);
         output.sent += 1;
         if !flit.is_head() {
-            self.bodies[r as usize * ports + usize::from(column)] += 1;
+            count_body(self.bodies, self.ports.len(), r as usize * ports + usize::from(column));
         }
 
         // The port behind a link is the other of its pair: east and west are 0 and 1, north and south 2 and 3.

@@ -26,14 +26,18 @@
 //! | `allocate`, `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
 //! | `counts` | what was counted, for those who measure |
+//! | `threads` | regions side by side |
+//! | `deadlock`, `audit` | who waits for whom; what must always hold |
 //! | `booksim` | what a rival's router does beside its own pipeline |
 
 mod allocate;
 mod answers;
 mod arbiter;
+mod audit;
 mod booksim;
 mod buffers;
 mod counts;
+mod deadlock;
 mod lean;
 mod packet;
 mod plan;
@@ -41,8 +45,10 @@ mod region;
 mod source;
 mod spec;
 mod switch;
+mod threads;
 mod wheel;
 
+pub use deadlock::{Deadlock, Waiting};
 pub use packet::{Arrival, Offer, PacketHandle};
 pub use region::Stalls;
 pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching};
@@ -52,7 +58,7 @@ use crate::routing::{
 };
 use crate::topology::{EndpointId, RouterId, Topology};
 use answers::{Answer, Lanes};
-use packet::DESTINATION_BITS;
+use packet::{DESTINATION_BITS, MOST_PACKETS};
 use plan::Plan;
 use region::Region;
 use std::sync::Arc;
@@ -165,6 +171,14 @@ impl FlitNetwork {
         }
         let routers = topology.router_count() as u32;
         let plan = Plan::new(spec, topology, routing, selection);
+        if plan.inside() > MOST_PACKETS as u64 {
+            return Err(vec![SpecError::OutOfRange {
+                what: "the number of flits the network may hold",
+                given: plan.inside(),
+                least: 1,
+                most: MOST_PACKETS as u64,
+            }]);
+        }
         let regions = vec![Region::new(&plan, 0, 0, routers)];
         Ok(Self { plan, regions, now: 0 })
     }
@@ -175,25 +189,53 @@ impl FlitNetwork {
     }
 
     /// Works on one cycle.
+    ///
+    /// # Panics
+    /// If the network is cut into several regions.
     pub fn step<H: Host>(&mut self, host: &mut H) {
-        for region in &mut self.regions {
-            region.step(&self.plan, self.now, host);
-        }
+        let [region] = &mut self.regions[..] else { panic!("one host serves one region") };
+        region.step(&self.plan, self.now, host);
         self.now += 1;
     }
 
     /// Works on all cycles before `until`, skipping those in which nothing happens.
+    ///
+    /// # Panics
+    /// If the network is cut into several regions; see [`FlitNetwork::run_threads`].
     pub fn run<H: Host>(&mut self, until: u64, host: &mut H) {
-        while self.now < until {
-            let event = self.regions.iter().filter_map(|region| region.next_event(self.now)).min();
-            let next = event.map_or(host.due(), |event| event.min(host.due())).max(self.now);
-            if next >= until {
-                self.now = until;
-                break;
-            }
-            self.now = next;
-            self.step(host);
-        }
+        let [region] = &mut self.regions[..] else { panic!("one host serves one region") };
+        threads::run_one(&self.plan, region, &mut self.now, until, host);
+    }
+
+    /// Cuts the empty network into so many regions of whole rows, or fewer if it has fewer routers or if the
+    /// selection looks at neighbours. Each endpoint belongs to the region of its router.
+    pub fn cut(mut self, regions: usize) -> Self {
+        let routers = self.plan.topology.router_count();
+        let row = usize::from(self.plan.topology.width()).max(1);
+        let alone = self.plan.selection.as_ref().is_some_and(|selection| selection.looks_at_neighbours());
+        // A packet's number has room for its region.
+        let room = (MOST_PACKETS as u64 / self.plan.inside()) as usize;
+        let count = if alone { 1 } else { regions.min(room).clamp(1, routers.div_ceil(row)) };
+        let rows = routers.div_ceil(row);
+        let first = |region: usize| (rows * region / count * row).min(routers);
+        self.plan.regions = count as u32;
+        self.plan.region_of =
+            (0..count).flat_map(|i| std::iter::repeat_n(i as u16, first(i + 1) - first(i))).collect();
+        let plan = &self.plan;
+        self.regions = (0..count)
+            .map(|i| Region::new(plan, i as u32, first(i) as u32, (first(i + 1) - first(i)) as u32))
+            .collect();
+        self
+    }
+
+    /// Number of regions.
+    pub fn regions(&self) -> usize {
+        self.regions.len()
+    }
+
+    /// The region of an endpoint.
+    pub fn region_of(&self, endpoint: EndpointId) -> usize {
+        self.plan.region_of(self.plan.router_of[endpoint.index()])
     }
 
     /// Whether no packet is inside or waits at a source.
@@ -217,10 +259,13 @@ fn select(
     load: &dyn Load,
     seed: u64,
 ) -> Lanes {
+    // Escape channels are always asked for, and chosen alone only where nothing else is free.
+    let escape = free & answer.allowed & !answer.preferred;
+    let open_to_choice = if free & answer.preferred != 0 { free & answer.preferred } else { free };
     let mut lanes = Vec::with_capacity(answer.ways().len());
     let mut alternatives = Vec::with_capacity(answer.ways().len());
     for &(way, next) in answer.ways() {
-        let open = way & free;
+        let open = way & open_to_choice;
         if open == 0 {
             continue;
         }
@@ -249,5 +294,5 @@ fn select(
         draws += 1;
         crate::random::word(seed, 0, draws)
     });
-    lanes[choice]
+    lanes[choice] | escape
 }

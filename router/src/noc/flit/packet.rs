@@ -79,12 +79,6 @@ impl Flit {
         let kept = self.0 & !(((1 << STATE_BITS) - 1) << STATE_AT);
         Self((kept | u64::from(state) << STATE_AT).wrapping_add(1 << HOPS_AT))
     }
-
-    /// Whether it is a packet of its own.
-    #[inline]
-    pub(super) fn is_single(self) -> bool {
-        self.0 & (HEAD | TAIL) == HEAD | TAIL
-    }
 }
 
 /// What a head carries beside its word where the spec needs it: see [`super::Plan::wide`].
@@ -169,8 +163,10 @@ impl Slab {
         }
     }
 
-    pub(super) fn get(&self, index: u32) -> &Packet {
-        &self.packets[index as usize]
+    /// A packet's source and what was offered.
+    pub(super) fn get(&self, index: u32) -> (EndpointId, Offer) {
+        let packet = &self.packets[index as usize];
+        (packet.source, packet.offer)
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Packet {

@@ -135,6 +135,11 @@ impl Plan {
         }
     }
 
+    /// Most flits that can be inside at once: one a slot, as slots are taken before a flit sets out.
+    pub(super) fn inside(&self) -> u64 {
+        (self.down.len() * self.lanes) as u64 * u64::from(self.depth)
+    }
+
     /// The link of a router's direction.
     pub(super) fn link(&self, router: u32, port: u8) -> Option<LinkId> {
         let direction = crate::topology::Direction::ALL.get(usize::from(port))?;

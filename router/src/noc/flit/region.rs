@@ -162,7 +162,17 @@ pub(super) struct Flying {
 pub(super) enum Message {
     Flit { at: u64, flit: Flit, router: u32, lane: u8, wide: Wide },
     Credit { at: u64, router: u32, lane: u8 },
-    Done { packet: u32, at: u64, flit: Flit, lost: Option<LossCause> },
+    Done { at: u64, flit: Flit, lost: Option<LossCause> },
+}
+
+impl Message {
+    /// The cycle in which it matters to its region; what is only told matters in none.
+    pub(super) fn at(&self) -> Option<u64> {
+        match self {
+            Message::Flit { at, .. } | Message::Credit { at, .. } => Some(*at),
+            Message::Done { .. } => None,
+        }
+    }
 }
 
 /// Wide words of heads and answers of inputs, where they are needed.
@@ -221,7 +231,10 @@ impl Region {
     pub(super) fn new(plan: &Plan, id: u32, first: u32, count: u32) -> Self {
         let (routers, lanes, ports) = (count as usize, plan.lanes, usize::from(plan.ports.count));
         let spec = &plan.spec;
-        let ahead = plan.longest() + 2 * plan.shortest();
+        // A flit may stand behind all that its output has slots for, and behind two batches of a rival's crossbar.
+        let queue = u64::from(plan.depth) * u64::from(spec.channels);
+        let batches = 2 * (u64::from(spec.traversal) + u64::from(spec.routing));
+        let ahead = plan.longest() + 2 * plan.shortest() + queue + batches;
         let endpoints: Vec<u32> = (0..plan.topology.endpoints().len() as u32)
             .filter(|&e| (first..first + count).contains(&plan.topology.endpoints()[e as usize].router.0))
             .collect();
@@ -341,8 +354,11 @@ impl Region {
         let arrivals = self.to_sinks.take(now);
         for &(flit, endpoint, channel) in &arrivals {
             host.flit_arrived(now, EndpointId(endpoint), PacketHandle(flit.packet()));
-            let router = plan.router_of[endpoint as usize] - self.first;
-            self.credits.push(now + plan.eject_back, Place::new(router, plan.local_lane(endpoint, channel)));
+            if plan.stop.is_none() {
+                let router = plan.router_of[endpoint as usize] - self.first;
+                self.credits
+                    .push(now + plan.eject_back, Place::new(router, plan.local_lane(endpoint, channel)));
+            }
             if flit.is_tail() {
                 self.done(plan, now, flit, None, host);
             }
@@ -379,7 +395,7 @@ impl Region {
         if home == self.id {
             self.finish(plan, at, flit, lost, host);
         } else {
-            self.outbox[home as usize].push(Message::Done { packet: flit.packet(), at, flit, lost });
+            self.outbox[home as usize].push(Message::Done { at, flit, lost });
         }
     }
 
@@ -440,9 +456,6 @@ impl Region {
         if head {
             let index = self.packets.insert(Packet { offer, source: id, injected: now });
             self.sources[s].begin(channel, index * plan.regions + self.id, offer.flits);
-            if offer.flits > 1 && self.bodies.is_empty() {
-                self.bodies = vec![0; self.ports.len()];
-            }
             state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
         }
         let source = &self.sources[s];
@@ -476,7 +489,7 @@ impl Region {
             Message::Credit { at, router, lane } => {
                 self.credits.push(at, Place::new(router - self.first, lane));
             }
-            Message::Done { packet: _, at, flit, lost } => self.finish(plan, at, flit, lost, host),
+            Message::Done { at, flit, lost } => self.finish(plan, at, flit, lost, host),
         }
     }
 
@@ -485,6 +498,15 @@ impl Region {
         let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
         self.extra.wide.get(slot).copied().unwrap_or_default()
     }
+}
+
+/// Counts a flit that is no head; the list is made when the first is seen.
+#[cold]
+pub(super) fn count_body(bodies: &mut Vec<u64>, ports: usize, port: usize) {
+    if bodies.is_empty() {
+        *bodies = vec![0; ports];
+    }
+    bodies[port] += 1;
 }
 
 /// Neighbours of a router by direction.
