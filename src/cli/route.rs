@@ -84,7 +84,7 @@ struct TrafficArguments {
     /// Seed of all draws
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Ticks of a run that are replayed at the most
+    /// Ticks that are replayed at the most, evenly spread [default: as many as hold 250000 packets]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     ticks: Option<u64>,
     /// Picoseconds of a cycle, for traces of runs and spikes [default: a flit on the chip's slowest link; 1000]

@@ -71,7 +71,7 @@ pub fn page(results: &Results, rows: &[Row<'_>]) -> String {
     }
     if let Some(ranking) = &ranking {
         let note = format!(
-            "At {} {}, {} level; changes are against {}. Those that keep up come first, then by 99th percentile.",
+            "At {} {}, {} level; changes are against {}. Those that keep up come first, then by throughput and 99th percentile.",
             settings.x_name(),
             ranking.x,
             ranking.level.name(),

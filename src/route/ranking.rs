@@ -42,7 +42,8 @@ pub struct Ranking {
     pub x: f64,
     /// What changes are against: `xy` if it is there, else the first.
     pub baseline: String,
-    /// The best first: those that keep up before others, then by 99th percentile, mean latency and energy.
+    /// The best first: those that keep up before others, then by throughput (of steady
+    /// traffic, in whole percent), 99th percentile, mean latency and energy.
     pub ranked: Vec<Ranked>,
 }
 
@@ -77,11 +78,18 @@ pub fn ranking(settings: &Settings, rows: &[Row<'_>]) -> Option<Ranking> {
         one.energy_change = both(one.energy_j, base.energy_j);
     }
     let energy = |r: &Ranked| r.energy_j.unwrap_or(f64::INFINITY);
+    // One percent of throughput is noise.
+    let rounded = |r: &Ranked| r.throughput_change.map(|change| change.round() as i64);
+    let tenths = |r: &Ranked| (r.mean * 10.0).round() as i64;
+    // Where all is equal the baseline may stay.
+    let other = |r: &Ranked| r.strategy != baseline;
     ranked.sort_by(|a, b| {
         (b.keeps_up.cmp(&a.keeps_up))
+            .then(rounded(b).cmp(&rounded(a)))
             .then(a.p99.cmp(&b.p99))
-            .then(a.mean.total_cmp(&b.mean))
+            .then(tenths(a).cmp(&tenths(b)))
             .then(energy(a).total_cmp(&energy(b)))
+            .then(other(a).cmp(&other(b)))
     });
     Some(Ranking { level, x, baseline: baseline.to_owned(), ranked })
 }
@@ -136,12 +144,13 @@ impl Ranking {
             (best.throughput_change, "throughput"),
             (best.energy_change, "energy"),
         ];
-        let parts = parts.into_iter().filter_map(|(change, of)| Some(format!("{} {of}", signed(change?))));
-        format!(
-            "for {whose}: {}, {} against {}",
-            best.strategy,
-            parts.collect::<Vec<_>>().join(", "),
-            self.baseline
-        )
+        // What does not change is not worth a word.
+        let changes = parts.into_iter().filter_map(|(change, of)| Some((change?, of)));
+        let parts: Vec<_> = changes
+            .filter(|(change, _)| change.round() != 0.0)
+            .map(|(change, of)| format!("{} {of}", signed(change)))
+            .collect();
+        let parts = if parts.is_empty() { "as good as it was".to_owned() } else { parts.join(", ") };
+        format!("for {whose}: {}, {parts} against {}", best.strategy, self.baseline)
     }
 }

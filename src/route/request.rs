@@ -6,7 +6,7 @@ use super::source::{self, Source};
 use super::sweep::{Network, Sweep};
 use super::topology::{chip_router, cycle_ps, plain, plain_router};
 use crate::error::{Error, ErrorKind, Problem, nearest};
-use spikemesh_router::measure::{CYCLE_PS, Design, MeasureSpec};
+use spikemesh_router::measure::{CYCLE_PS, Design, MeasureSpec, ReplayTicks};
 use spikemesh_router::traffic::{Shape, patterns, processes};
 use spikemesh_router::{RoutingStrategy, Topology, strategies};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ pub struct Request {
     pub seed: u64,
     /// Picoseconds of a cycle, for traces and spikes.
     pub cycle_ps: Option<u64>,
-    /// Ticks of a trace that are replayed at the most.
+    /// Ticks that are replayed at the most, evenly spread; `None` is as many as hold 250,000 packets.
     pub most_ticks: Option<u64>,
     /// How it is measured.
     pub measure: MeasureSpec,
@@ -72,6 +72,8 @@ const RATES: &str = "0.02,0.05..0.5:0.05";
 const SPEEDS: (&str, &str) = ("1", "1,4,16,64");
 /// Flits of a buffer where nothing is said.
 const DEPTH: u8 = 8;
+/// Packets of a trace that a point replays where nothing is said: enough for its numbers, few enough to wait for.
+const PACKETS: u64 = 250_000;
 
 /// Problems as they are found.
 struct Faults(Vec<Problem>);
@@ -110,7 +112,12 @@ impl Request {
         if !faults.0.is_empty() {
             return Err(Error { kind: ErrorKind::Usage, problems: faults.0 });
         }
-        let (network, source, mut settings) = self.network(mesh.flatten(), pattern, flits)?;
+        let (network, mut source, mut settings) = self.network(mesh.flatten(), pattern, flits)?;
+        if let Source::Ticks(ticks) = &mut source {
+            settings.ticks = ticks.len() as u64;
+            settings.tick_stride = self.stride(ticks);
+            *ticks = std::mem::take(ticks).every(settings.tick_stride as usize);
+        }
         settings.levels = levels;
         settings.xs = xs;
         let shape = Shape::of(&network.topology);
@@ -128,12 +135,26 @@ impl Request {
         {
             faults.add(&settings.source.name, "there is no packet to replay that enters a router", "");
         }
+        settings.most_flits = match &source {
+            Source::Ticks(ticks) => ticks.packets().iter().map(|packet| packet.flits).max().unwrap_or(1),
+            _ => flits.1,
+        };
         let designs = self.designs(&chosen, &network, &mut settings, &mut faults);
         if faults.0.is_empty() {
             Ok(Sweep::new(settings, network, source, designs))
         } else {
             Err(Error { kind: ErrorKind::Usage, problems: faults.0 })
         }
+    }
+
+    /// One in how many ticks is replayed: those asked for, or as many as hold [`PACKETS`].
+    fn stride(&self, ticks: &ReplayTicks) -> u64 {
+        let count = ticks.len() as u64;
+        match self.most_ticks {
+            Some(most) => count.div_ceil(most.max(1)),
+            None => (ticks.packets().len() as u64).div_ceil(PACKETS).min(count),
+        }
+        .max(1)
     }
 
     fn levels(&self, faults: &mut Faults) -> Vec<RouteLevel> {
@@ -223,7 +244,9 @@ impl Request {
             depth,
             seed: self.seed,
             cycle_ps: CYCLE_PS,
-            most_ticks: self.most_ticks,
+            most_flits: flits.1,
+            tick_stride: 1,
+            ticks: 0,
             measure: self.measure.clone(),
             prices: String::new(),
             levels: Vec::new(),
@@ -292,7 +315,7 @@ impl Request {
         if !problems.is_empty() {
             return Err(Error { kind: ErrorKind::Usage, problems });
         }
-        let (ticks, own, chip) = source::read_run(path, self.most_ticks)?;
+        let (ticks, own, chip) = source::read_run(path)?;
         let topology = chip.topology()?;
         let cycle_ps = self.cycle_ps.unwrap_or_else(|| cycle_ps(topology.link_classes()));
         // Links of several cycles need buffers for what is under way: the chip's queues are made for its links.
@@ -317,9 +340,10 @@ impl Request {
     ) -> BTreeMap<String, Design> {
         let mut designs = BTreeMap::new();
         let all = self.strategies.trim() == "all";
+        let most_flits = settings.most_flits;
         for strategy in chosen {
             let topology = Arc::clone(&network.topology);
-            match Design::new(topology, strategy, self.channels, &network.router) {
+            match Design::new(topology, strategy, self.channels, &network.router, most_flits) {
                 Ok(design) => {
                     settings.strategies.push(super::StrategySettings {
                         name: strategy.name.to_owned(),

@@ -108,8 +108,12 @@ pub struct Settings {
     pub seed: u64,
     /// Picoseconds of a cycle.
     pub cycle_ps: u64,
-    /// Ticks that are replayed at the most.
-    pub most_ticks: Option<u64>,
+    /// Flits of the longest packet.
+    pub most_flits: u16,
+    /// Ticks of what is replayed.
+    pub ticks: u64,
+    /// One in so many of them is replayed.
+    pub tick_stride: u64,
     /// How it is measured.
     pub measure: MeasureSpec,
     /// Name of the price table if no other is asked for; empty if none.

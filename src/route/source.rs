@@ -151,11 +151,8 @@ pub(super) fn read_table(path: &Path) -> Result<(Source, SourceSettings), Error>
     Ok((Source::Table(table), named(SourceKind::Table, file_name(path), path)?))
 }
 
-/// The packets of a run, with the chip it ran on; at most so many ticks.
-pub(super) fn read_run(
-    path: &Path,
-    most_ticks: Option<u64>,
-) -> Result<(ReplayTicks, SourceSettings, ChipSpec), Error> {
+/// The packets of a run, with the chip it ran on.
+pub(super) fn read_run(path: &Path) -> Result<(ReplayTicks, SourceSettings, ChipSpec), Error> {
     let mut reader = TraceReader::open(path)?;
     let chip = reader.header().chip.clone();
     let endpoints = chip.topology()?.endpoints().len() as u32;
@@ -175,9 +172,6 @@ pub(super) fn read_run(
         let here = (record.sample, record.tick);
         if at.is_some_and(|at| at != here) {
             ticks.end_tick();
-            if most_ticks.is_some_and(|most| ticks.len() as u64 >= most) {
-                break;
-            }
         }
         at = Some(here);
         let (source, to) = &routes[record.route as usize];

@@ -75,7 +75,7 @@ impl Sweep {
         let least = (strategy.channels)(topology).max(self.network.router.channels);
         let channels = self.settings.channels.unwrap_or(least);
         let routing = strategy.build(topology, channels).map_err(|e| e.to_string())?;
-        let whole_packets = self.settings.flits.1 == 1;
+        let whole_packets = self.settings.most_flits == 1;
         let switching = Switching { whole_packets, ..Switching::with(strategy.needs) };
         prove(topology, &*routing, switching).map_err(|e| e.to_string())
     }
@@ -172,7 +172,7 @@ impl Sweep {
         }
         // As many packets behind a link as its virtual channels hold.
         let flits = u32::from(design.spec().channels) * u32::from(design.spec().depth);
-        let packets = (flits / u32::from(self.settings.flits.1)).max(1);
+        let packets = (flits / u32::from(self.settings.most_flits)).max(1);
         Box::new(PacketNoc::new(topology, routes, QueueLimits { packets }))
     }
 }

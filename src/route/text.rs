@@ -43,6 +43,10 @@ pub fn table(results: &Results, rows: &[Row<'_>]) -> String {
     let mut out =
         format!("{:<10} {}\n{:<10} {}\n", "network", settings.network(), "traffic", settings.traffic());
     let _ = writeln!(out, "{:<10} {}", "routers", routers(results));
+    if settings.tick_stride > 1 {
+        let (all, stride) = (settings.ticks, settings.tick_stride);
+        let _ = writeln!(out, "{:<10} one in {stride} of {all}; --ticks {all} replays them all", "ticks");
+    }
     for (name, why) in &settings.left_out {
         let _ = writeln!(out, "{:<10} {name}: {why}", "left out");
     }

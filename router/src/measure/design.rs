@@ -40,7 +40,7 @@ pub struct Design {
 impl Design {
     /// The strategy with its own selection on a network of such routers. `channels` of them; `None` is as many as the strategy
     /// needs, and at least as many as the spec has. Where the strategy needs a channel to hold one packet at a time,
-    /// routers wait for tail credits.
+    /// routers wait for tail credits, unless no packet is longer than `most_flits` = 1: such move as a whole.
     ///
     /// # Errors
     /// Everything that does not fit.
@@ -49,13 +49,14 @@ impl Design {
         strategy: &RoutingStrategy,
         channels: Option<u8>,
         spec: &RouterSpec,
+        most_flits: u16,
     ) -> Result<Self, Vec<DesignError>> {
         let mut spec = spec.clone();
         spec.channels = channels.unwrap_or_else(|| (strategy.channels)(&topology).max(spec.channels));
         let router = |what| Err(vec![DesignError::Router { name: strategy.name, what }]);
         match strategy.needs {
             Needs::Nothing => {}
-            Needs::OnePacketAChannel => spec.wait_for_tail_credit = true,
+            Needs::OnePacketAChannel => spec.wait_for_tail_credit = most_flits > 1,
             Needs::Deflection => return router("a router that deflects"),
             Needs::Timeouts => return router("a router with timeouts"),
         }

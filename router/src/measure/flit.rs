@@ -270,6 +270,10 @@ impl<T: Traffic> Mover for FlitMover<T> {
     fn cores(&self) -> usize {
         self.host.topology.core_count() as usize
     }
+
+    fn is_deadlocked(&self) -> bool {
+        self.network.deadlock().is_some()
+    }
 }
 
 /// Cycles between two looks whether a tick is over, and without an arrival after which the network stands still.
@@ -320,5 +324,9 @@ impl<T: Traffic> TickMover for FlitMover<T> {
 
     fn cores(&self) -> usize {
         self.host.topology.core_count() as usize
+    }
+
+    fn is_deadlocked(&self) -> bool {
+        self.network.deadlock().is_some()
     }
 }

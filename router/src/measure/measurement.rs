@@ -16,8 +16,10 @@ pub enum Saturation {
     Backlog,
     /// Packets created in the samples had not arrived at the end of the drain.
     Drain,
-    /// Nothing arrived for a whole period though packets were under way: a deadlock, if it stays so.
+    /// Nothing arrived for a whole period though packets were under way.
     Standstill,
+    /// Packets wait for each other in a circle: none of them will ever go on.
+    Deadlock,
 }
 
 impl Saturation {
@@ -28,6 +30,7 @@ impl Saturation {
             Saturation::Backlog => "backlog grows",
             Saturation::Drain => "not drained",
             Saturation::Standstill => "standstill",
+            Saturation::Deadlock => "deadlock",
         }
     }
 
@@ -37,7 +40,8 @@ impl Saturation {
             Saturation::Accepted => "less than 97 % of the offered flits were accepted",
             Saturation::Backlog => "more and more packets wait at their sources",
             Saturation::Drain => "packets were still under way at the end of the drain",
-            Saturation::Standstill => "nothing moved any more: perhaps a deadlock",
+            Saturation::Standstill => "nothing moved any more",
+            Saturation::Deadlock => "deadlock: packets wait for each other in a circle",
         }
     }
 }

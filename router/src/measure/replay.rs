@@ -23,9 +23,10 @@ pub struct ReplayPacket {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayTicks {
     packets: Vec<ReplayPacket>,
-    ends: Vec<usize>,
-    loopbacks: u64,
-    copies: u64,
+    /// Of each tick: where its packets end, loopbacks, copies.
+    ends: Vec<(usize, u64, u64)>,
+    /// Loopbacks and copies of the tick under way.
+    open: (u64, u64),
 }
 
 impl ReplayTicks {
@@ -35,21 +36,22 @@ impl ReplayTicks {
         let before = self.packets.len();
         for &destination in destinations {
             if destination == source {
-                self.loopbacks += 1;
+                self.open.0 += 1;
             } else {
                 self.packets.push(ReplayPacket { at: at_ps, source, destination, flits: flits.max(1) });
             }
         }
-        self.copies += ((self.packets.len() - before) as u64).saturating_sub(1);
+        self.open.1 += ((self.packets.len() - before) as u64).saturating_sub(1);
     }
 
     /// Ends a tick. One without packets is nothing to measure and is left out.
     pub fn end_tick(&mut self) {
-        let first = self.ends.last().copied().unwrap_or(0);
+        let first = self.ends.last().map_or(0, |end| end.0);
         if self.packets.len() > first {
             // Packets of one source leave in this order.
             self.packets[first..].sort_by_key(|packet| packet.at);
-            self.ends.push(self.packets.len());
+            let (loopbacks, copies) = std::mem::take(&mut self.open);
+            self.ends.push((self.packets.len(), loopbacks, copies));
         }
     }
 
@@ -71,7 +73,20 @@ impl ReplayTicks {
     /// The packets of each tick.
     pub fn ticks(&self) -> impl Iterator<Item = &[ReplayPacket]> {
         let mut first = 0;
-        self.ends.iter().map(move |&end| &self.packets[std::mem::replace(&mut first, end)..end])
+        self.ends.iter().map(move |&(end, ..)| &self.packets[std::mem::replace(&mut first, end)..end])
+    }
+
+    /// The first tick and every `stride`-th after it.
+    pub fn every(self, stride: usize) -> Self {
+        if stride <= 1 {
+            return self;
+        }
+        let mut few = Self::default();
+        for (packets, &(_, loopbacks, copies)) in self.ticks().zip(&self.ends).step_by(stride) {
+            few.packets.extend_from_slice(packets);
+            few.ends.push((few.packets.len(), loopbacks, copies));
+        }
+        few
     }
 
     /// Every pair that exchanges a packet, ascending.
@@ -100,6 +115,11 @@ pub trait TickMover {
 
     /// Cores of the network; they are the first endpoints.
     fn cores(&self) -> usize;
+
+    /// Whether packets wait for each other in a circle, where the level can tell.
+    fn is_deadlocked(&self) -> bool {
+        false
+    }
 }
 
 /// Batches of a replay, for the confidence interval.
@@ -138,14 +158,15 @@ pub fn replay<M: TickMover>(
     found.settled = !standstill;
     found.cycles = ends.summary().sum;
     found.loads = mover.loads().since(&before);
-    found.packets.loopbacks = ticks.loopbacks;
-    found.packets.copies = ticks.copies;
+    found.packets.loopbacks = ticks.ends.iter().map(|end| end.1).sum();
+    found.packets.copies = ticks.ends.iter().map(|end| end.2).sum();
     let per = found.batches.len().div_ceil(BATCHES).max(1);
     let sum = |chunk: &[(u64, u64)]| chunk.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     found.batches = found.batches.chunks(per).map(sum).collect();
     found.ticks = Some(TickTimes { creation, end: ends.summary() });
     if standstill {
-        found.saturated.push(Saturation::Standstill);
+        let deadlocked = mover.is_deadlocked();
+        found.saturated.push(if deadlocked { Saturation::Deadlock } else { Saturation::Standstill });
     }
     Some(found)
 }

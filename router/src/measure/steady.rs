@@ -27,6 +27,11 @@ pub trait Mover {
 
     /// Cores of the network; they are the first endpoints.
     fn cores(&self) -> usize;
+
+    /// Whether packets wait for each other in a circle, where the level can tell.
+    fn is_deadlocked(&self) -> bool {
+        false
+    }
 }
 
 /// Cycles between two looks whether the drain is over.
@@ -85,6 +90,10 @@ pub fn steady<M: Mover>(mover: &mut M, spec: &MeasureSpec, stop: &dyn Fn() -> bo
         ..tally.measurement(mover.cores())
     };
     found.saturated = saturation(&found, spec, standstill);
+    if mover.is_deadlocked() {
+        found.saturated.retain(|why| *why != Saturation::Standstill);
+        found.saturated.push(Saturation::Deadlock);
+    }
     Some(found)
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 fn design(width: u16, height: u16, name: &str) -> Design {
     let spec = RouterSpec::default();
     let topology = Topology::mesh(&mesh_spec(width, height, 1, &spec)).unwrap();
-    Design::new(Arc::new(topology), strategy(name).unwrap(), None, &spec).unwrap_or_else(|e| panic!("{e:?}"))
+    Design::new(Arc::new(topology), strategy(name).unwrap(), None, &spec, 1).unwrap_or_else(|e| panic!("{e:?}"))
 }
 
 fn traffic(design: &Design, pattern: &str, process: &str, flits: u16) -> Synthetic {
@@ -185,10 +185,21 @@ fn a_measurement_stops_when_asked_and_travels() {
 }
 
 #[test]
+fn ticks_can_be_thinned_evenly() {
+    let design = design(4, 4, "xy");
+    let all = ticks(&design);
+    let few = all.clone().every(6);
+    assert_eq!(few.len(), 4);
+    let own = |ticks: &ReplayTicks, n: usize| ticks.ticks().nth(n).unwrap().to_vec();
+    assert_eq!((own(&few, 1), own(&few, 3)), (own(&all, 6), own(&all, 18)));
+    assert_eq!(all.clone().every(1), all);
+}
+
+#[test]
 fn what_does_not_fit_is_told() {
     let spec = RouterSpec::default();
     let topology = Arc::new(Topology::mesh(&mesh_spec(2, 2, 1, &spec)).unwrap());
     let bad = RouterSpec { depth: 0, ..spec };
-    let errors = Design::new(topology, strategy("xy").unwrap(), Some(0), &bad).map(|_| ()).unwrap_err();
+    let errors = Design::new(topology, strategy("xy").unwrap(), Some(0), &bad, 1).map(|_| ()).unwrap_err();
     assert!(errors.len() >= 3, "{errors:?}");
 }
