@@ -376,9 +376,11 @@ impl Request {
 
 /// What to try for a fault that another module put into words.
 fn hint_for(what: &str) -> &'static str {
-    if what.contains("virtual channels") {
+    if what.contains("cannot route here") {
+        "take another strategy, or `all` that fit"
+    } else if what.contains("virtual channels") {
         "change --channels, or leave it out: each strategy then has as many as it needs"
-    } else if what.contains("square") || what.contains("power of two") || what.contains("even") {
+    } else if what.contains("pattern") {
         "change --mesh or --cores-per-router, or take another pattern"
     } else if what.contains("depth") {
         "change --depth"

@@ -265,3 +265,15 @@ fn prices_of_events_come_from_a_noxim_table() {
     assert!(err.contains("`5 32`") && err.contains("rows begin with 8 32"), "{err}");
     assert!(Path::new(&object).exists());
 }
+
+#[test]
+fn strategies_are_proven_and_rings_refuse_those_that_rings_break() {
+    let (out, _) = expect(&["route", "--prove", "--mesh", "3x3", "--strategies", "xy,odd-even"], 0);
+    assert_eq!(out.matches("is free of deadlock").count(), 2, "{out}");
+    let (out, _) = expect(&["route", "--prove", "--mesh", "3x3"], 3);
+    assert!(out.contains("`spinnaker` is not free of deadlock") && out.contains("waits for"), "{out}");
+    let (_, err) = expect(&["route", "--torus", "--mesh", "4x4", "--strategies", "odd-even"], 2);
+    assert!(err.contains("torus") && err.contains("`all` that fit"), "{err}");
+    let (out, _) = expect(&["route", "--torus", "--mesh", "4x4", "--rates", "0.05", "--period", "200"], 0);
+    assert!(out.contains("4 x 4 torus") && out.contains("left out   odd-even"), "{out}");
+}
