@@ -94,9 +94,9 @@ pub fn page(results: &Results, rows: &[Row<'_>]) -> String {
     );
     left_out(&mut out, results);
     let _ = write!(out, "<h2>Settings</h2><p><code>{}</code></p>", settings.digest());
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<div class=\"scroll\"><code>{}</code></div></main></body></html>\n",
+        "<div class=\"scroll\"><code>{}</code></div></main></body></html>",
         escape(&serde_json::to_string(settings).expect("invariant: settings are valid JSON"))
     );
     out

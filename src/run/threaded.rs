@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn every_job_is_done_once_and_an_error_or_interrupt_ends_it() {
         for threads in [1, 3, 50] {
-            let mut done = vec![0; 20];
+            let mut done = [0; 20];
             let ok: Result<(), ()> = in_parallel(
                 threads,
                 20,

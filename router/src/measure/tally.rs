@@ -13,6 +13,9 @@ struct Own {
     accepted: u64,
 }
 
+/// Packets, sum and maximum of latencies by source and destination.
+type Pairs = BTreeMap<(u32, u32), (u64, u64, u64)>;
+
 /// Counts of one measurement. Packets created from [`Tally::open`] on and before [`Tally::close`] are *measured*; flits
 /// count as injected and accepted by the cycle they do so in, between the same two.
 #[derive(Clone, Debug)]
@@ -28,7 +31,7 @@ pub struct Tally {
     network: Latencies,
     hops: u64,
     batches: Vec<(u64, u64)>,
-    pairs: Option<BTreeMap<(u32, u32), (u64, u64, u64)>>,
+    pairs: Option<Pairs>,
     arrivals: u64,
     accepted: u64,
 }

@@ -26,12 +26,12 @@ impl FlitNetwork {
 
     /// Flits that crossed a router.
     pub fn router_flits(&self, router: RouterId) -> u64 {
-        (0..self.plan.ports.count).map(|port| self.crossed(router, port as u8, flits)).sum()
+        (0..self.plan.ports.count).map(|port| self.crossed(router, port, flits)).sum()
     }
 
     /// Packets whose head crossed a router.
     pub fn router_packets(&self, router: RouterId) -> u64 {
-        (0..self.plan.ports.count).map(|port| self.crossed(router, port as u8, packets)).sum()
+        (0..self.plan.ports.count).map(|port| self.crossed(router, port, packets)).sum()
     }
 
     /// Cycles that front flits of a router waited.
@@ -48,7 +48,7 @@ impl FlitNetwork {
 
     /// Most flits that one virtual channel's buffer of a router ever held, those of its endpoints included.
     pub fn router_peak(&self, router: RouterId) -> u8 {
-        (0..self.plan.ports.count).map(|port| self.peak_at(router, port as u8)).max().unwrap_or(0)
+        (0..self.plan.ports.count).map(|port| self.peak_at(router, port)).max().unwrap_or(0)
     }
 
     /// Most flits that one virtual channel's buffer between an endpoint and its router ever held.
