@@ -178,8 +178,19 @@ fn the_packets_of_a_run_are_replayed() {
     let trace = folder.path("small.trace");
     expect(&["run", &config, "--trace", &trace, "--out", &folder.path("out")], 0);
     let object = folder.path("r.json");
-    let arguments =
-        ["route", "--trace", &trace, "--speed", "1,50", "--level", "flit,packet", "--json", &object];
+    let arguments = [
+        "route",
+        "--trace",
+        &trace,
+        "--speed",
+        "1,50",
+        "--strategies",
+        "xy,yx,odd-even",
+        "--level",
+        "flit,packet",
+        "--json",
+        &object,
+    ];
     let (out, _) = with(&arguments, &[], 0);
     for wanted in
         ["loihi1-davies2018: 3 x 3 mesh", "for this network on this chip", "against the flit level", "pJ"]

@@ -17,7 +17,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`spec`] | the knobs, checked |
+//! | `spec` | the knobs, checked |
 //! | `plan` | what does not change: ports, delays, compiled routing |
 //! | `answers` | a routing function as a table |
 //! | `region` | a block of routers and its endpoints, one cycle at a time |
