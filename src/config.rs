@@ -78,7 +78,7 @@ impl RunConfig {
             let run = root.table("run");
             let ticks = run.required_whole("ticks", 1, 10_000_000) as u32;
             let seed = run.whole("seed", 0, i64::MAX).unwrap_or(1) as u64;
-            let levels = [("analytic", Level::Analytic), ("packet", Level::Packet)];
+            let levels = Level::ALL.map(|level| (level.name(), level));
             let level = run.choice("level", &levels).unwrap_or(Level::Analytic);
             let reference = run.flag("reference").unwrap_or(false);
             let record = root.tables("record").iter().map(read_record).collect();

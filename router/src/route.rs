@@ -1,6 +1,8 @@
 //! Routes compiled from a routing function: for every (source, destinations) a tree of links, walked once.
 
-use crate::routing::{Candidates, NoLoad, OutputPort, RouteState, Routing, Selection, SelectionQuery};
+use crate::routing::{
+    Candidates, ChannelSet, NoLoad, OutputPort, RouteState, Routing, Selection, SelectionQuery,
+};
 use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -129,6 +131,8 @@ pub struct RouteTable {
     sources: Vec<EndpointId>,
     link_ends: Vec<usize>,
     links: Vec<RouteLink>,
+    /// Virtual channels of each of them; empty if all may be taken everywhere.
+    channels: Vec<ChannelSet>,
     leg_ends: Vec<usize>,
     legs: Vec<Leg>,
     longest_ps: Vec<Option<u64>>,
@@ -282,6 +286,13 @@ impl RouteTable {
                         let via = if dead {
                             step.via
                         } else {
+                            let all = ChannelSet::first(routing.virtual_channels());
+                            if alternative.channels != all && self.channels.is_empty() {
+                                self.channels = vec![all; self.links.len()];
+                            }
+                            if alternative.channels != all || !self.channels.is_empty() {
+                                self.channels.push(alternative.channels);
+                            }
                             self.links.push(RouteLink { link, parent: step.via });
                             (self.links.len() - first_link - 1) as u32
                         };
@@ -328,6 +339,13 @@ impl RouteTable {
     pub fn links(&self, route: RouteId) -> &[RouteLink] {
         let start = route.index().checked_sub(1).map_or(0, |before| self.link_ends[before]);
         &self.links[start..self.link_ends[route.index()]]
+    }
+
+    /// Virtual channels that packets may take on each link of the route, of those the routing function was made for;
+    /// `None` if they may take any.
+    pub fn channels(&self, route: RouteId) -> Option<&[ChannelSet]> {
+        let start = route.index().checked_sub(1).map_or(0, |before| self.link_ends[before]);
+        (!self.channels.is_empty()).then(|| &self.channels[start..self.link_ends[route.index()]])
     }
 
     /// The copies the route owes.

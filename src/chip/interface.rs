@@ -17,6 +17,7 @@ use super::spec::{INPUT_PORT, OUTPUT_PORT};
 use crate::error::{Error, ErrorKind, Problem};
 use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
+use spikemesh_router::flit::{FlitNoc, SpecError};
 use spikemesh_router::{
     Analytic, DropCause, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
     RouteRequest, RouteTable, Topology, VerdictSink, strategy,
@@ -158,6 +159,8 @@ struct Tables {
     barrier_ps: u64,
     reset_ps: u64,
     flits: u16,
+    /// Virtual channels at the flit level.
+    channels: u8,
 }
 
 /// The joint of cores and mesh, with the mesh behind it.
@@ -181,6 +184,7 @@ impl Clone for Interface {
     /// A copy with a silent network and no counts.
     fn clone(&self) -> Self {
         Self::with_tables(Arc::clone(&self.tables), self.level, self.queue)
+            .expect("invariant: the same network was built before")
     }
 }
 
@@ -289,6 +293,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         barrier_ps: image.spec.barrier_ps(),
         reset_ps: image.spec.reset_ps.unwrap_or(0),
         flits: image.spec.packet_flits,
+        channels: routing.virtual_channels(),
     });
     let mut blocks = Vec::new();
     let mut rest = cores.into_iter().peekable();
@@ -296,18 +301,32 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         blocks.push(CoreBlock::new(rest.by_ref().take(BLOCK_CORES)));
     }
     let queue = QueueLimits { packets: image.spec.queue_packets };
-    Ok((blocks, Interface::with_tables(tables, level, queue)))
+    Ok((blocks, Interface::with_tables(tables, level, queue)?))
+}
+
+fn flit_errors(errors: Vec<SpecError>) -> Error {
+    Error {
+        kind: ErrorKind::Invalid,
+        problems: errors
+            .into_iter()
+            .map(|error| Problem::new("packets", error.to_string(), "use the packet level for this chip"))
+            .collect(),
+    }
 }
 
 impl Interface {
-    fn with_tables(tables: Arc<Tables>, level: Level, queue: QueueLimits) -> Self {
+    fn with_tables(tables: Arc<Tables>, level: Level, queue: QueueLimits) -> Result<Self, Error> {
         let (topology, routes) = (Arc::clone(&tables.topology), Arc::clone(&tables.routes));
         let noc: Box<dyn Noc> = match level {
             Level::Analytic => Box::new(Analytic::new(topology, routes)),
             Level::Packet => Box::new(PacketNoc::new(topology, routes, queue)),
+            Level::Flit => Box::new(
+                FlitNoc::of_chip(topology, routes, tables.channels, queue, tables.flits)
+                    .map_err(flit_errors)?,
+            ),
         };
         let (injections, records, counters) = Default::default();
-        Self { tables, noc, level, queue, injections, records, counters }
+        Ok(Self { tables, noc, level, queue, injections, records, counters })
     }
 
     /// Copies that can never arrive.

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     output: OutputArguments,
     /// Network level
-    #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet"], default_value = "analytic")]
+    #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet", "flit"], default_value = "analytic")]
     level: String,
     /// Leave the potentials of every tick out of `ranc.json`
     #[arg(long)]

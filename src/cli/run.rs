@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     output: OutputArguments,
     /// Network level, instead of the configuration's
-    #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet"])]
+    #[arg(long, value_name = "LEVEL", value_parser = ["analytic", "packet", "flit"])]
     level: Option<String>,
     /// Write every packet to a trace file
     #[arg(long, value_name = "FILE")]

@@ -26,6 +26,8 @@ pub enum Level {
     Analytic,
     /// Packets on links of finite width with finite queues.
     Packet,
+    /// Flits through routers with virtual channels, cycle by cycle.
+    Flit,
 }
 
 impl Level {
@@ -34,12 +36,16 @@ impl Level {
         match self {
             Level::Analytic => "analytic",
             Level::Packet => "packet",
+            Level::Flit => "flit",
         }
     }
 
+    /// All levels, from the coarsest to the finest.
+    pub const ALL: [Level; 3] = [Level::Analytic, Level::Packet, Level::Flit];
+
     /// The level of that name.
     pub fn by_name(name: &str) -> Option<Level> {
-        [Level::Analytic, Level::Packet].into_iter().find(|level| level.name() == name)
+        Level::ALL.into_iter().find(|level| level.name() == name)
     }
 }
 
@@ -93,7 +99,7 @@ pub enum VerdictSink<'a> {
 }
 
 impl VerdictSink<'_> {
-    fn push(&mut self, verdict: Verdict) {
+    pub(crate) fn push(&mut self, verdict: Verdict) {
         if let VerdictSink::Collect(list) = self {
             list.push(verdict);
         }

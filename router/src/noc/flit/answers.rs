@@ -1,5 +1,6 @@
 //! What a routing function says, in the form a router reads in a few nanoseconds.
 
+use crate::route::{RouteId, RouteTable};
 use crate::routing::{Alternative, Candidates, OutputPort, RouteState, Routing};
 use crate::topology::{Coord, EndpointId, LinkId, RouterId, Topology};
 use std::collections::HashMap;
@@ -116,10 +117,12 @@ pub(super) enum Answers {
     BySide(SideTable),
     /// Asked each time a head comes to the front.
     Asked,
+    /// Given: packets follow compiled routes, and their state is a node of a tree.
+    Trees(Trees),
 }
 
 impl Answers {
-    pub(super) fn new(topology: &Topology, routing: &dyn Routing, ports: &Ports) -> Self {
+    pub(super) fn compile(topology: &Topology, routing: &dyn Routing, ports: &Ports) -> Self {
         match routing.answers_by_side() {
             // Nine sides, and a flit has six bits for its state.
             Some(states) if states <= 64 => {
@@ -233,6 +236,99 @@ impl SideTable {
     #[inline]
     pub(super) fn get(&self, index: u16) -> &Answer {
         &self.answers[index as usize]
+    }
+}
+
+/// Routes as trees. At a fork a packet goes down one branch after the other and frees its slots on the last.
+#[derive(Debug, Default)]
+pub(super) struct Trees {
+    /// Root of each route.
+    roots: Vec<u32>,
+    /// End of each node's branches.
+    ends: Vec<u32>,
+    /// Channels of each branch, and its node at the other end or the endpoint it leads to.
+    branches: Vec<(Lanes, u32)>,
+    /// Copies that come of a packet at each node.
+    copies: Vec<u32>,
+    /// First lane of an endpoint.
+    first_local: u8,
+}
+
+impl Trees {
+    pub(super) fn new(topology: &Topology, routes: &RouteTable, ports: &Ports) -> Self {
+        let mut trees = Self { first_local: LOCAL * ports.channels, ..Self::default() };
+        for route in (0..routes.len() as u32).map(RouteId) {
+            let root = trees.ends.len() as u32;
+            trees.roots.push(root);
+            let (links, legs, source) = (routes.links(route), routes.legs(route), routes.source(route));
+            let mut nodes: Vec<Vec<(Lanes, u32)>> = vec![Vec::new(); links.len() + 1];
+            let mut copies = vec![0; links.len() + 1];
+            for leg in legs.iter().filter(|leg| leg.lost.is_none() && leg.destination != source) {
+                let at = leg.via().map_or(0, |via| via as usize + 1);
+                let port = ports.of_endpoint(leg.destination.0);
+                nodes[at].push((ports.all_of(port), leg.destination.0));
+                copies[at] += 1;
+            }
+            // A link comes after its parent, so its copies are complete when they are added. Where every copy behind a
+            // link is lost, the packet still crosses it, as at the other levels, and is thrown away there.
+            for (i, step) in links.iter().enumerate().rev() {
+                copies[i + 1] = copies[i + 1].max(1);
+                copies[step.parent().map_or(0, |parent| parent as usize + 1)] += copies[i + 1];
+            }
+            for (i, step) in links.iter().enumerate() {
+                let at = step.parent().map_or(0, |parent| parent as usize + 1);
+                let port = topology.links()[step.link.index()].direction as u8;
+                let lanes = match routes.channels(route) {
+                    Some(channels) => ports.lanes(port, channels[i].0),
+                    None => ports.all_of(port),
+                };
+                nodes[at].push((lanes, root + i as u32 + 1));
+            }
+            for branches in nodes {
+                trees.branches.extend(branches);
+                trees.ends.push(trees.branches.len() as u32);
+            }
+            trees.copies.extend(copies);
+        }
+        trees
+    }
+
+    /// State of a packet at the start of a route.
+    pub(super) fn root(&self, route: RouteId) -> RouteState {
+        RouteState(self.roots[route.index()])
+    }
+
+    /// Copies that come of a packet in this state.
+    pub(super) fn copies(&self, node: u32) -> u32 {
+        self.copies[node as usize]
+    }
+
+    fn branches(&self, node: u32) -> &[(Lanes, u32)] {
+        let start = node.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
+        &self.branches[start as usize..self.ends[node as usize] as usize]
+    }
+
+    /// Copies of a packet that has this branch of a node still before it.
+    pub(super) fn copies_from(&self, node: u32, branch: u16) -> u32 {
+        if self.branches(node).is_empty() {
+            return 1;
+        }
+        let left = self.branches(node).iter().skip(branch.into());
+        left.map(|&(lanes, next)| if lanes >> self.first_local != 0 { 1 } else { self.copies(next) }).sum()
+    }
+
+    /// Whether a branch is the last of its node.
+    pub(super) fn is_last(&self, node: u32, branch: u16) -> bool {
+        usize::from(branch) + 1 >= self.branches(node).len()
+    }
+
+    /// What a head asks for on a branch; what it carries on is a node, or the endpoint it goes to.
+    pub(super) fn answer(&self, node: u32, branch: u16) -> Answer {
+        let mut answer = Answer::default();
+        if let Some(&(lanes, next)) = self.branches(node).get(usize::from(branch)) {
+            answer.push(lanes, lanes, RouteState(next));
+        }
+        answer
     }
 }
 

@@ -83,7 +83,8 @@ impl FlitNetwork {
         }
         let own = &lanes[usize::from(lane)];
         let holds = masks.holding >> lane & 1 == 1;
-        if holds != (own.out != NONE && own.len > 0) {
+        let kept = region.kept(r as usize * plan.lanes + usize::from(lane));
+        if holds != (own.out != NONE && own.len > kept) {
             return Err(format!("holding is {holds} with output {} and {} flits", own.out, own.len));
         }
         Ok(())

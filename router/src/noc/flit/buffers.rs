@@ -4,7 +4,7 @@ use super::answers::{Answer, Answers, LOCAL, Lanes, ask};
 use super::arbiter::next_after;
 use super::packet::{Flit, Wide};
 use super::plan::Plan;
-use super::region::{Flying, GO, Message, NONE, Place, Region, SIGNALS, STOP, count_body};
+use super::region::{Flying, Fork, GO, Message, NONE, Place, Region, SIGNALS, STOP, count_body};
 use super::spec::Switching;
 use super::{Host, LossCause};
 use crate::random;
@@ -59,8 +59,9 @@ impl Region {
         if Some(plan.depth - input.len) == plan.stop {
             self.tell_upstream(plan, r, lane, STOP, now);
         }
+        let kept = self.kept(i);
         let input = &mut self.lanes[i];
-        if input.len > 1 {
+        if input.len > kept + 1 {
             return;
         }
         if flying.flit.is_head() {
@@ -85,6 +86,15 @@ impl Region {
 
     /// A head is at the front of its buffer from cycle `at` on.
     fn come_to_front(&mut self, plan: &Plan, r: u32, lane: u8, at: u64, arrived: bool) {
+        let i = r as usize * plan.lanes + usize::from(lane);
+        if let Some(fork) = self.extra.forks.get_mut(i) {
+            *fork = Fork::default();
+        }
+        self.ask(plan, r, lane, at, arrived);
+    }
+
+    /// The head at the front asks for a channel from cycle `at` on.
+    fn ask(&mut self, plan: &Plan, r: u32, lane: u8, at: u64, arrived: bool) {
         let i = r as usize * plan.lanes + usize::from(lane);
         let empty = self.find_answer(plan, r, lane) == 0;
         let wait = match self.serial.routing(r, at) {
@@ -123,13 +133,18 @@ impl Region {
                 self.extra.answers[i] = answer;
                 answer.allowed
             }
+            Answers::Trees(trees) => {
+                let answer = trees.answer(self.extra.wide[slot].state, self.extra.forks[i].branch);
+                self.extra.answers[i] = answer;
+                answer.allowed
+            }
         }
     }
 
     pub(super) fn answer<'a>(&'a self, plan: &'a Plan, i: usize) -> &'a Answer {
         match &plan.answers {
             Answers::BySide(table) => table.get(self.lanes[i].answer),
-            Answers::Asked => &self.extra.answers[i],
+            Answers::Asked | Answers::Trees(_) => &self.extra.answers[i],
         }
     }
 
@@ -218,7 +233,7 @@ impl Region {
         input.since = now as u32 + 1;
         input.out = out;
         input.next = next as u8;
-        if plan.wide {
+        if plan.wide && self.extra.forks.is_empty() {
             self.extra.wide[i * usize::from(plan.depth) + usize::from(input.head)].state = next;
         }
         self.bid_from(plan, r, lane, i, None);
@@ -237,7 +252,9 @@ impl Region {
         let i = r as usize * plan.lanes + usize::from(lane);
         let input = &mut self.lanes[i];
         let out = input.out;
-        let slot = i * usize::from(plan.depth) + usize::from(input.head);
+        let depth = usize::from(plan.depth);
+        let place = usize::from(input.head) + usize::from(self.extra.forks.get(i).map_or(0, |fork| fork.sent));
+        let slot = i * depth + place % depth;
         let mut flit = self.flits[slot].onward(u32::from(input.next));
         // A speculative grant comes a cycle before the wait for it would begin.
         let waited = (now as u32).wrapping_sub(input.since) as i32;
@@ -272,9 +289,15 @@ impl Region {
         let mut late = self.serial.crossing(r, now);
         late += self.order.departure(count, now + late);
         if port >= LOCAL {
+            if !self.extra.forks.is_empty() {
+                flit = flit.bound_for(self.extra.answers[i].next(out));
+            }
             self.to_sinks.push(now + plan.eject_hop + late, (flit, flit.destination(), channel));
         } else {
-            let wide = if plan.wide { self.extra.wide[slot] } else { Wide::default() };
+            let mut wide = if plan.wide { self.extra.wide[slot] } else { Wide::default() };
+            if !self.extra.forks.is_empty() {
+                wide.state = self.extra.answers[i].next(out);
+            }
             let way = plan.down[(self.first + r) as usize][usize::from(port)];
             if !plan.flaky.is_empty() {
                 flit = self.maybe_corrupt(plan, r, port, flit);
@@ -289,7 +312,35 @@ impl Region {
                 self.outbox[plan.region_of(way.router)].push(message);
             }
         }
+        if let Answers::Trees(trees) = &plan.answers
+            && !trees.is_last(self.front_wide(plan, i).state, self.extra.forks[i].branch)
+        {
+            return self.keep(plan, r, lane, now, tail);
+        }
         self.pop(plan, r, lane, now, tail)
+    }
+
+    /// A flit went down a branch that is not the last, and keeps its slot. Whether another of its packet follows at once.
+    fn keep(&mut self, plan: &Plan, r: u32, lane: u8, now: u64, tail: bool) -> bool {
+        let i = r as usize * plan.lanes + usize::from(lane);
+        let fork = &mut self.extra.forks[i];
+        fork.sent += 1;
+        let input = &mut self.lanes[i];
+        let masks = &mut self.sites[r as usize].masks;
+        let bit = 1u64 << (lane & 63);
+        if tail || fork.sent == input.len {
+            masks.holding &= !bit;
+            masks.ready &= !bit;
+        } else if masks.full >> input.out & 1 == 1 {
+            masks.ready &= !bit;
+        }
+        if tail {
+            input.out = NONE;
+            *fork = Fork { branch: fork.branch + 1, sent: 0 };
+            self.ask(plan, r, lane, now + 1, false);
+            return false;
+        }
+        fork.sent < input.len
     }
 
     fn maybe_corrupt(&self, plan: &Plan, r: u32, port: u8, flit: Flit) -> Flit {
@@ -364,9 +415,17 @@ impl Region {
             }
             let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
             let flit = self.flits[slot];
+            let copies = match &plan.answers {
+                Answers::Trees(trees) => {
+                    trees.copies_from(self.front_wide(plan, i).state, self.extra.forks[i].branch)
+                }
+                _ => 1,
+            };
             self.pop(plan, r, lane, now, flit.is_tail());
             if flit.is_tail() {
-                self.done(plan, now, flit, Some(cause), host);
+                for _ in 0..copies {
+                    self.done(plan, now, flit, Some(cause), host);
+                }
             } else {
                 self.discarding.push((r, lane, cause));
             }

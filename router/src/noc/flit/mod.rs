@@ -28,6 +28,7 @@
 //! | `counts` | what was counted, for those who measure |
 //! | `threads` | regions side by side |
 //! | `deadlock`, `audit` | who waits for whom; what must always hold |
+//! | `noc` | the level as a chip sees it |
 //! | `booksim` | what a rival's router does beside its own pipeline |
 
 mod allocate;
@@ -39,6 +40,7 @@ mod buffers;
 mod counts;
 mod deadlock;
 mod lean;
+mod noc;
 mod packet;
 mod plan;
 mod region;
@@ -49,15 +51,17 @@ mod threads;
 mod wheel;
 
 pub use deadlock::{Deadlock, Waiting};
+pub use noc::FlitNoc;
 pub use packet::{Arrival, Offer, PacketHandle};
 pub use region::Stalls;
 pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching};
 
+use crate::route::{RouteId, RouteTable};
 use crate::routing::{
-    Alternative, ChannelSet, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
+    Alternative, ChannelSet, DimensionOrder, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
 };
-use crate::topology::{EndpointId, RouterId, Topology};
-use answers::{Answer, Lanes};
+use crate::topology::{EndpointId, LinkId, RouterId, Topology};
+use answers::{Answer, Answers, Lanes};
 use packet::{DESTINATION_BITS, MOST_PACKETS};
 use plan::Plan;
 use region::Region;
@@ -144,6 +148,30 @@ impl FlitNetwork {
         routing: Arc<dyn Routing>,
         selection: Option<Arc<dyn Selection>>,
     ) -> Result<Self, Vec<SpecError>> {
+        Self::with(spec, topology, routing, selection, None)
+    }
+
+    /// An empty network in which packets follow compiled routes; [`FlitNetwork::root`] gives their state at the source. Where
+    /// a route forks, a packet of at most `depth` flits goes down one branch after the other.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the spec on this network.
+    pub fn of_routes(
+        spec: RouterSpec,
+        topology: Arc<Topology>,
+        routes: &RouteTable,
+    ) -> Result<Self, Vec<SpecError>> {
+        let routing = Arc::new(DimensionOrder::xy().with_channels(spec.channels));
+        Self::with(spec, topology, routing, None, Some(routes))
+    }
+
+    fn with(
+        spec: RouterSpec,
+        topology: Arc<Topology>,
+        routing: Arc<dyn Routing>,
+        selection: Option<Arc<dyn Selection>>,
+        routes: Option<&RouteTable>,
+    ) -> Result<Self, Vec<SpecError>> {
         spec.check(&topology)?;
         let mut errors = Vec::new();
         if routing.virtual_channels() != spec.channels {
@@ -170,7 +198,7 @@ impl FlitNetwork {
             return Err(errors);
         }
         let routers = topology.router_count() as u32;
-        let plan = Plan::new(spec, topology, routing, selection);
+        let plan = Plan::new(spec, topology, routing, selection, routes);
         if plan.inside() > MOST_PACKETS as u64 {
             return Err(vec![SpecError::OutOfRange {
                 what: "the number of flits the network may hold",
@@ -181,6 +209,14 @@ impl FlitNetwork {
         }
         let regions = vec![Region::new(&plan, 0, 0, routers)];
         Ok(Self { plan, regions, now: 0 })
+    }
+
+    /// State of a packet at the start of a compiled route; 0 in a network without.
+    pub fn root(&self, route: RouteId) -> RouteState {
+        match &self.plan.answers {
+            Answers::Trees(trees) => trees.root(route),
+            _ => RouteState(0),
+        }
     }
 
     /// The next cycle to be worked on.
@@ -205,6 +241,16 @@ impl FlitNetwork {
     pub fn run<H: Host>(&mut self, until: u64, host: &mut H) {
         let [region] = &mut self.regions[..] else { panic!("one host serves one region") };
         threads::run_one(&self.plan, region, &mut self.now, until, host);
+    }
+
+    /// Works until nothing happens any more and the host has nothing due, or on all cycles before `limit`. Packets that
+    /// are then still inside wait for each other: see [`FlitNetwork::deadlock`].
+    ///
+    /// # Panics
+    /// If the network is cut into several regions.
+    pub fn drain<H: Host>(&mut self, limit: u64, host: &mut H) {
+        let [region] = &mut self.regions[..] else { panic!("one host serves one region") };
+        threads::drain(&self.plan, region, &mut self.now, limit, host);
     }
 
     /// Cuts the empty network into so many regions of whole rows, or fewer if it has fewer routers or if the
@@ -236,6 +282,26 @@ impl FlitNetwork {
     /// The region of an endpoint.
     pub fn region_of(&self, endpoint: EndpointId) -> usize {
         self.plan.region_of(self.plan.router_of[endpoint.index()])
+    }
+
+    /// Lets time pass up to a cycle in which nothing happens before.
+    fn pass(&mut self, until: u64) {
+        self.now = self.now.max(until);
+    }
+
+    /// Flits and packets that crossed a link, and the most flits that ever waited behind it, over all virtual channels.
+    pub fn crossed(&self, link: LinkId) -> (u64, u64, u32) {
+        let plan = &self.plan;
+        let ends = &plan.topology.links()[link.index()];
+        let (from, to) = (&self.regions[plan.region_of(ends.from.0)], &self.regions[plan.region_of(ends.to.0)]);
+        let ports = usize::from(plan.ports.count);
+        let port = (ends.from.0 - from.first) as usize * ports + ends.direction as usize;
+        let flits = from.ports[port].sent;
+        let bodies = from.bodies.get(port).copied().unwrap_or(0);
+        let first = (ends.to.0 - to.first) as usize * plan.lanes;
+        let behind = first + usize::from(plan.lane_of(ends.direction as u8 ^ 1, 0));
+        let lanes = &to.lanes[behind..][..usize::from(plan.spec.channels)];
+        (flits, flits - bodies, lanes.iter().map(|lane| u32::from(lane.peak)).sum())
     }
 
     /// Whether no packet is inside or waits at a source.

@@ -43,6 +43,11 @@ impl Flit {
         self.field(DESTINATION_AT, DESTINATION_BITS)
     }
 
+    pub(super) fn bound_for(self, destination: u32) -> Self {
+        let field = ((1 << DESTINATION_BITS) - 1) << DESTINATION_AT;
+        Self(self.0 & !field | u64::from(destination) << DESTINATION_AT)
+    }
+
     #[inline]
     pub(super) fn state(self) -> u32 {
         self.field(STATE_AT, STATE_BITS)
@@ -112,6 +117,8 @@ pub(super) struct Packet {
     pub(super) source: EndpointId,
     /// Cycle in which its head left the source.
     pub(super) injected: u64,
+    /// Copies that have not yet arrived or been lost.
+    pub(super) copies: u32,
 }
 
 /// A packet that arrived.
@@ -123,6 +130,8 @@ pub struct Arrival {
     pub source: EndpointId,
     /// Cycle in which its head left the source.
     pub injected: u64,
+    /// Where it, or this copy of it, left.
+    pub endpoint: EndpointId,
     /// Cycle in which its tail reached the endpoint.
     pub arrived: u64,
     /// Routers its tail passed, modulo 1024.
@@ -169,9 +178,14 @@ impl Slab {
         (packet.source, packet.offer)
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Packet {
-        self.free.push(index);
-        self.packets[index as usize]
+    /// A copy of a packet is done; the packet is forgotten with its last.
+    pub(super) fn finish(&mut self, index: u32) -> Packet {
+        let packet = &mut self.packets[index as usize];
+        packet.copies -= 1;
+        if packet.copies == 0 {
+            self.free.push(index);
+        }
+        *packet
     }
 
     /// Packets inside.

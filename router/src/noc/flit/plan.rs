@@ -1,7 +1,8 @@
 //! What does not change while flits move: the spec, the network and the routing function, compiled.
 
-use super::answers::{Answers, Ports};
+use super::answers::{Answers, Ports, Trees};
 use super::spec::{Allocator, FlowControl, Priority, RouterSpec, Switching};
+use crate::route::RouteTable;
 use crate::routing::{Routing, Selection};
 use crate::topology::{LinkId, RouterId, Topology};
 use std::sync::Arc;
@@ -75,11 +76,15 @@ impl Plan {
         topology: Arc<Topology>,
         routing: Arc<dyn Routing>,
         selection: Option<Arc<dyn Selection>>,
+        routes: Option<&RouteTable>,
     ) -> Self {
         let count = RouterSpec::ports(&topology);
         let channels = spec.channels;
         let ports = Ports::new(&topology, channels, count);
-        let answers = Answers::new(&topology, &*routing, &ports);
+        let answers = match routes {
+            Some(routes) => Answers::Trees(Trees::new(&topology, routes, &ports)),
+            None => Answers::compile(&topology, &*routing, &ports),
+        };
         let lanes = count * usize::from(channels);
         let mut lane = [(0, 0); 64];
         for (i, of) in lane.iter_mut().enumerate().take(lanes) {
@@ -98,7 +103,7 @@ impl Plan {
         let local = u64::from(spec.local);
         let classes = spec.links.iter().copied();
         let has_dead_links = (0..topology.links().len() as u32).any(|link| topology.is_dead(LinkId(link)));
-        let asked = matches!(answers, Answers::Asked);
+        let asked = !matches!(answers, Answers::BySide(_));
         let vct = spec.switching == Switching::VirtualCutThrough;
         let turns = |a| matches!(a, Allocator::Wavefront | Allocator::MaximumSize);
         Self {

@@ -179,8 +179,19 @@ impl Message {
 #[derive(Debug, Default)]
 pub(super) struct Extra {
     pub(super) wide: Vec<Wide>,
-    /// Answers of inputs when the routing function is asked.
+    /// Answers of inputs when they are not in a table.
     pub(super) answers: Vec<Answer>,
+    /// Where inputs are at forks, where there are any.
+    pub(super) forks: Vec<Fork>,
+}
+
+/// How far a packet that forks has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fork {
+    /// The branch it goes down.
+    pub(super) branch: u16,
+    /// Flits sent down that branch whose slots are kept for the next.
+    pub(super) sent: u8,
 }
 
 /// A block of routers.
@@ -238,7 +249,8 @@ impl Region {
         let endpoints: Vec<u32> = (0..plan.topology.endpoints().len() as u32)
             .filter(|&e| (first..first + count).contains(&plan.topology.endpoints()[e as usize].router.0))
             .collect();
-        let asked = matches!(plan.answers, Answers::Asked);
+        let asked = !matches!(plan.answers, Answers::BySide(_));
+        let forks = matches!(plan.answers, Answers::Trees(_));
         let slots = routers * lanes * usize::from(plan.depth);
         let locals = ports - usize::from(LOCAL);
         let mut source_at = vec![0; routers * locals];
@@ -262,6 +274,7 @@ impl Region {
             extra: Extra {
                 wide: vec![Wide::default(); if plan.wide { slots } else { 0 }],
                 answers: vec![Answer::default(); if asked { routers * lanes } else { 0 }],
+                forks: vec![Fork::default(); if forks { routers * lanes } else { 0 }],
             },
             arbiters: super::switch::Arbiters::new(plan, routers),
             live: vec![0; routers.div_ceil(64)],
@@ -408,12 +421,13 @@ impl Region {
         lost: Option<LossCause>,
         host: &mut H,
     ) {
-        let Packet { offer, source, injected } = self.packets.remove(flit.packet() / plan.regions);
+        let Packet { offer, source, injected, .. } = self.packets.finish(flit.packet() / plan.regions);
         match lost {
             None => host.arrived(&Arrival {
                 offer,
                 source,
                 injected,
+                endpoint: EndpointId(flit.destination()),
                 arrived: at,
                 routers: flit.hops(),
                 corrupt: flit.is_corrupt(),
@@ -452,17 +466,20 @@ impl Region {
         let id = EndpointId(self.endpoints[s]);
         let router = plan.router_of[id.index()];
         let head = !source.is_sending();
-        let mut state = 0;
         if head {
-            let index = self.packets.insert(Packet { offer, source: id, injected: now });
-            self.sources[s].begin(channel, index * plan.regions + self.id, offer.flits);
-            state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
+            let state = host.start(id, &offer, &RouterLoad { region: self, plan }).0;
+            let copies = match &plan.answers {
+                Answers::Trees(trees) => trees.copies(state),
+                _ => 1,
+            };
+            let index = self.packets.insert(Packet { offer, source: id, injected: now, copies });
+            self.sources[s].begin(channel, index * plan.regions + self.id, state, offer.flits);
         }
         let source = &self.sources[s];
         let tail = source.left == 1;
-        let flit = Flit::new(source.packet, offer.destination.0, state, head, tail);
+        let flit = Flit::new(source.packet, offer.destination.0, source.state, head, tail);
         let handle = PacketHandle(source.packet);
-        let wide = Wide { state, born: offer.created as u32, flits: offer.flits };
+        let wide = Wide { state: source.state, born: offer.created as u32, flits: offer.flits };
         let lane = plan.local_lane(id.0, channel);
         self.fly(plan, now + plan.local_hop, flit, Place::new(router - self.first, lane), wide);
         host.flit_injected(now, id, handle, head);
@@ -491,6 +508,11 @@ impl Region {
             }
             Message::Done { at, flit, lost } => self.finish(plan, at, flit, lost, host),
         }
+    }
+
+    /// Flits of an input that have been sent but keep their slots.
+    pub(super) fn kept(&self, i: usize) -> u8 {
+        self.extra.forks.get(i).map_or(0, |fork| fork.sent)
     }
 
     /// Wide word of the head at the front of an input.

@@ -12,6 +12,8 @@ pub(super) struct Source {
     pub(super) offer: Option<Offer>,
     /// The packet's index once its head has left.
     pub(super) packet: u32,
+    /// Its routing state at the start.
+    pub(super) state: u32,
     /// Flits not yet sent.
     pub(super) left: u16,
     /// Virtual channel of the packet, once it has one.
@@ -24,7 +26,16 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(channels: u8) -> Self {
-        Self { offer: None, packet: 0, left: 0, channel: NONE, last: channels - 1, owned: 0, tail_gone: 0 }
+        Self {
+            offer: None,
+            packet: 0,
+            state: 0,
+            left: 0,
+            channel: NONE,
+            last: channels - 1,
+            owned: 0,
+            tail_gone: 0,
+        }
     }
 
     /// The channel the next flit goes to, if it can go now; a head takes the first free one after the last used.
@@ -39,8 +50,9 @@ impl Source {
     }
 
     /// A head goes to a channel.
-    pub(super) fn begin(&mut self, channel: u8, packet: u32, flits: u16) {
-        (self.channel, self.last, self.packet, self.left) = (channel, channel, packet, flits);
+    pub(super) fn begin(&mut self, channel: u8, packet: u32, state: u32, flits: u16) {
+        (self.channel, self.last) = (channel, channel);
+        (self.packet, self.state, self.left) = (packet, state, flits);
         self.owned |= 1 << channel;
     }
 

@@ -127,6 +127,17 @@ pub(super) fn run_one<H: Host>(plan: &Plan, region: &mut Region, now: &mut u64, 
     }
 }
 
+/// Works until nothing happens any more and the host has nothing due, or until `limit`.
+pub(super) fn drain<H: Host>(plan: &Plan, region: &mut Region, now: &mut u64, limit: u64, host: &mut H) {
+    while *now < limit {
+        let next = region.next_event(*now).map_or(host.due(), |event| event.min(host.due()));
+        if next == u64::MAX {
+            return;
+        }
+        run_one(plan, region, now, (next.max(*now) + 1).min(limit), host);
+    }
+}
+
 fn run_window<H: Host>(
     plan: &Plan,
     region: &mut Region,
