@@ -40,6 +40,7 @@ pub mod mapper;
 pub mod network;
 mod npz;
 pub mod report;
+pub mod route;
 pub mod run;
 mod toml_reader;
 

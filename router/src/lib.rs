@@ -14,7 +14,7 @@
 //! | [`flit::FlitNoc`] | virtual channels, credits, allocators, cycle by cycle | O(flits x hops) a packet |
 //!
 //! Apart from chips, [`flit::FlitNetwork`] moves any traffic under any strategy, [`ReservationMesh`] is a wormhole router
-//! of flits with a reservation table and handshake links, and [`traffic`] makes packets to study a mesh with. Which way
+//! of flits with a reservation table and handshake links, [`traffic`] makes packets to study a mesh with, [`measure`] measures one. Which way
 //! packets may go is a [routing function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves
 //! one free of deadlock on a network, or names the cycle.
 //!
@@ -34,6 +34,7 @@
 
 mod counters;
 pub mod deadlock;
+pub mod measure;
 mod noc;
 pub mod random;
 mod route;

@@ -7,6 +7,7 @@ mod new;
 mod output;
 mod preset;
 mod ranc;
+mod route;
 mod run;
 
 use crate::config::{NetworkSource, RunConfig};
@@ -34,6 +35,8 @@ enum Command {
     Map(map::Arguments),
     /// Run RANC's own files: its potentials, spikes and output bus, and hops, latency and energy on top
     Ranc(ranc::Arguments),
+    /// Compare routing strategies on a mesh: latency, throughput, loads and energy under the same traffic
+    Route(Box<route::Arguments>),
     /// List the neuron models with their registers
     Models(models::Arguments),
     /// List the graph in a NIR file
@@ -73,6 +76,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Command::Run(arguments) => run::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
         Command::Ranc(arguments) => ranc::run(&arguments),
+        Command::Route(arguments) => route::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),

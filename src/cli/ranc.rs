@@ -1,7 +1,7 @@
 //! `spikemesh ranc`.
 
 use super::output::{OutputArguments, OutputFolder, print_report, refuse_existing};
-use super::run::{finish, progress_bar, stop_on_interrupt};
+use super::run::{AFTER_SAMPLES, finish, progress_bar, stop_on_interrupt};
 use super::say;
 use crate::chip::{RancFile, RancImport, RancRecord};
 use crate::energy::EnergyTable;
@@ -71,7 +71,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
     let mut record = import.record(!arguments.no_potentials);
     let (started, cpu) = (std::time::Instant::now(), cpu_time::ProcessTime::now());
     let bar = progress_bar(&stimulus);
-    let stop = stop_on_interrupt()?;
+    let stop = stop_on_interrupt(AFTER_SAMPLES)?;
     let runner = Runner {
         threads,
         level,

@@ -87,7 +87,7 @@ fn run_mapped(
         reference: oracle.as_ref(),
         trace: trace.transpose()?,
         recorder,
-        stop: stop_on_interrupt()?.as_ref(),
+        stop: stop_on_interrupt(AFTER_SAMPLES)?.as_ref(),
         progress: &|samples, ticks| bar.inc(if stimulus.len() > 1 { samples as u64 } else { ticks }),
     }
     .run(&mapping.image, stimulus)?;
@@ -158,15 +158,18 @@ pub(super) fn progress_bar(stimulus: &Stimulus) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
-pub(super) fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Error> {
+/// What an interrupted run says.
+pub(super) const AFTER_SAMPLES: &str = "stopping after the samples under way; once more to stop at once";
+
+/// A flag that Ctrl-C sets, with a word to the user; a second Ctrl-C ends the program at once.
+pub(super) fn stop_on_interrupt(word: &'static str) -> Result<Arc<AtomicBool>, Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(ErrorKind::Interrupted.exit_code()));
         }
-        say("stopping after the samples under way; once more to stop at once");
+        say(word);
     })
     .map_err(|e| Error::one(ErrorKind::Bug, "signal handler", e.to_string(), ""))?;
     Ok(stop)

@@ -3,6 +3,12 @@
 //! Prices are decimals, held as whole numbers of 10^-6 attojoules; a cause is rounded to the attojoule once, and the
 //! total is the sum of the rounded causes. A price nobody published is `None` and named; it is never zero.
 
+mod noxim;
+mod router;
+
+pub use noxim::{NoximChoice, read_noxim};
+pub use router::{EventPrices, ROUTER_CAUSES, RouterPrices, RouterWork};
+
 use crate::chip::{ChipCounters, Citation, read_citation};
 use crate::error::{Error, ErrorKind, nearest};
 use crate::toml_reader::{Document, Table};

@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// Bars of the latency histogram.
 const LATENCY_BARS: usize = 40;
 
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 :root{--ink:#1c2330;--soft:#667085;--paper:#fff;--card:#f6f7f9;--line:#dfe3ea;--blue:#2563a8;--orange:#c2570c}\
 @media(prefers-color-scheme:dark){:root{--ink:#e7eaf0;--soft:#98a2b3;--paper:#12161d;--card:#1b212b;--line:#2f3846;--blue:#6aa9e9;--orange:#f0954e}}\
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\
@@ -22,7 +22,7 @@ svg.bar{width:7rem}@media(max-width:40rem){svg.wide text{font-size:22px}svg.bar{
 th:first-child,td:first-child{text-align:left}td.note{white-space:normal;text-align:left;min-width:14rem;color:var(--soft)}code{font-size:.8rem;overflow-wrap:anywhere}.warn{color:var(--orange);font-weight:600}";
 
 /// Text safe inside HTML.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

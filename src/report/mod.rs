@@ -9,9 +9,11 @@ mod text;
 
 pub use csv::{cores_csv, learned_csv, links_csv};
 pub use html::page;
+pub(crate) use html::{STYLE, escape};
 pub use json::{REPORT_VERSION, json};
 pub use line_plot::{Line, line_plot};
 pub use text::summary;
+pub(crate) use text::{grouped, si};
 
 use crate::chip::{ChipImage, Readout};
 use crate::energy::EnergyReport;

@@ -5,7 +5,7 @@ use crate::energy::joules;
 use std::fmt::Write;
 
 /// A number with thousands set apart.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -18,7 +18,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A quantity with an SI prefix: three significant digits.
-pub(super) fn si(value: f64, unit: &str) -> String {
+pub(crate) fn si(value: f64, unit: &str) -> String {
     if value == 0.0 {
         return format!("0 {unit}");
     }

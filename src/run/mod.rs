@@ -18,12 +18,15 @@ mod sample;
 mod stimulus;
 mod threaded;
 mod trace;
+mod trace_reader;
 
 pub use record::{RecordRequest, Recorder};
 pub use recording::{LearnedWeight, Recording, SampleResult};
 pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
+pub use threaded::in_parallel;
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};
+pub use trace_reader::{TraceHeader, TraceReader, TraceRecord};
 
 use crate::chip::{Chip, ChipImage, TickSpikes};
 use crate::error::{Error, ErrorKind};

@@ -1,4 +1,5 @@
-//! The only file that spawns threads: samples at once on copies of the chip, or blocks of cores at once within one.
+//! The only file that spawns threads: samples at once on copies of the chip, blocks of cores at once within one, or jobs
+//! that have nothing to do with each other.
 
 use super::record::{Probe, Recorder};
 use super::recording::{LearnedWeight, Recording};
@@ -128,6 +129,71 @@ fn stepped(mut block: CoreBlock) -> std::thread::Result<CoreBlock> {
     }))
 }
 
+/// Does jobs `0..count` on so many threads, each started in order, and hands each result to `take` in this thread as soon as it is
+/// there, in any order. A job that answers `None` was interrupted; no job starts after that, nor after an error of `take`.
+///
+/// # Errors
+/// The first error of `take`.
+pub fn in_parallel<T: Send, E>(
+    threads: usize,
+    count: usize,
+    job: impl Fn(usize) -> Option<T> + Sync,
+    mut take: impl FnMut(usize, T) -> Result<(), E>,
+) -> Result<(), E> {
+    let (give, given) = channel::bounded::<usize>(0);
+    let (results, result) = channel::unbounded::<(usize, std::thread::Result<Option<T>>)>();
+    let job = &job;
+    crossbeam::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, count.max(1)) {
+            let (given, results) = (given.clone(), results.clone());
+            scope.spawn(move |_| {
+                for index in given {
+                    let outcome = catch_unwind(AssertUnwindSafe(|| job(index)));
+                    if results.send((index, outcome)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop((given, results));
+        let (mut next, mut done, mut give) = (0, 0, Some(give));
+        let mut taken = Ok(());
+        while done < next || (next < count && give.is_some()) {
+            let arrived = match &give {
+                Some(open) if next < count => channel::select! {
+                    send(open, next) -> sent => {
+                        sent.expect("invariant: workers take jobs until there are no more");
+                        next += 1;
+                        continue;
+                    }
+                    recv(result) -> arrived => arrived,
+                },
+                _ => {
+                    give = None; // The workers end when they are done.
+                    result.recv()
+                }
+            };
+            let (index, outcome) = arrived.expect("invariant: a job that was given out comes back");
+            done += 1;
+            match outcome {
+                Err(panic) => resume_unwind(panic),
+                Ok(None) => give = None,
+                Ok(Some(value)) => {
+                    if taken.is_ok() {
+                        taken = take(index, value);
+                    }
+                    if taken.is_err() {
+                        give = None;
+                    }
+                }
+            }
+        }
+        drop(give);
+        taken
+    })
+    .expect("invariant: workers do not panic")
+}
+
 /// What a worker hands back for a sample.
 struct Parcel {
     sample: usize,
@@ -227,4 +293,41 @@ pub(super) fn across_samples(
     .expect("invariant: workers do not panic");
     merged?;
     merger.finish(counters, lost, stimulus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_parallel;
+
+    #[test]
+    fn every_job_is_done_once_and_an_error_or_interrupt_ends_it() {
+        for threads in [1, 3, 50] {
+            let mut done = [0; 20];
+            let ok: Result<(), ()> = in_parallel(
+                threads,
+                20,
+                |i| Some(i * i),
+                |i, square| {
+                    assert_eq!(square, i * i);
+                    done[i] += 1;
+                    Ok(())
+                },
+            );
+            assert!(ok.is_ok() && done.iter().all(|&n| n == 1));
+            let mut seen = 0;
+            let interrupted: Result<(), ()> = in_parallel(
+                threads,
+                1000,
+                |i| (i < 5).then_some(i),
+                |_, _| {
+                    seen += 1;
+                    Ok(())
+                },
+            );
+            assert!(interrupted.is_ok() && seen <= 5);
+            let failed = in_parallel(threads, 1000, Some, |i, _| if i == 3 { Err(i) } else { Ok(()) });
+            assert_eq!(failed, Err(3));
+        }
+        assert_eq!(in_parallel(2, 0, Some, |_, _: usize| Err(())), Ok(()));
+    }
 }

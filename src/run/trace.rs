@@ -6,9 +6,10 @@
 //!   tick u64 | time inside the tick in ps u64 | sample u32 | source endpoint u32 | network neuron u32 | route u32
 //!   | payload i32 | phase u16 | flits u16
 //! ```
-//! The header holds `version`, the chip's mesh, its ports and the routes. `docs/formats/trace.md` has an example.
+//! The header holds `version`, the chip with all its constants, its ports and the routes. `docs/formats/trace.md` has an
+//! example; `TraceReader` reads it.
 
-use crate::chip::{ChipImage, PacketRecord};
+use crate::chip::{ChipImage, ChipSpec, PacketRecord};
 use crate::error::Error;
 use serde::Serialize;
 use std::io::Write;
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// First bytes of a trace.
 pub const TRACE_MAGIC: &[u8; 8] = b"SPKTRCE1";
-/// Version of header and records.
-pub const TRACE_VERSION: u32 = 1;
+/// Version of header and records. Version 1 was without `chip`.
+pub const TRACE_VERSION: u32 = 2;
 /// Bytes of a record.
 pub const RECORD_BYTES: usize = 40;
 
@@ -32,6 +33,7 @@ struct Header<'a> {
     output_port: u32,
     ticks_per_sample: u32,
     record_bytes: usize,
+    chip: &'a ChipSpec,
     /// (source endpoint, destination endpoints), by route number.
     routes: Vec<(u32, &'a [u32])>,
 }
@@ -62,6 +64,7 @@ impl TraceWriter {
             output_port: port(crate::chip::OUTPUT_PORT),
             ticks_per_sample: ticks,
             record_bytes: RECORD_BYTES,
+            chip: &image.spec,
             routes: image.routes.iter().map(|r| (r.source, &r.destinations[..])).collect(),
         };
         let header = serde_json::to_vec(&header).expect("invariant: numbers and names are valid JSON");

@@ -19,7 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("run", &["chip", "digest", "network", "npz"]),
     ("report", &["chip", "energy", "mapper", "run"]),
     ("config", &["chip", "mapper", "network", "run", "toml_reader"]),
-    ("cli", &["chip", "config", "energy", "mapper", "network", "report", "run"]),
+    // Traffic of a run is replayed without the network behind it; pages look alike.
+    ("route", &["chip", "digest", "energy", "report", "run"]),
+    ("cli", &["chip", "config", "energy", "mapper", "network", "report", "route", "run"]),
     (
         "lib",
         &[
@@ -33,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "network",
             "npz",
             "report",
+            "route",
             "run",
             "toml_reader",
         ],

@@ -238,7 +238,7 @@ fn a_trace_holds_every_packet() {
     assert_eq!(&bytes[..8], spikemesh::run::TRACE_MAGIC);
     let header_end = 12 + u32::from_le_bytes(bytes[8..12].try_into().unwrap()) as usize;
     let header = json(std::str::from_utf8(&bytes[12..header_end]).unwrap());
-    assert_eq!(header["version"], 1);
+    assert_eq!(header["version"], 2);
     let records: Vec<&[u8]> = bytes[header_end..].chunks(spikemesh::run::RECORD_BYTES).collect();
     assert_eq!(records.len() as u64, object["packets"].as_u64().unwrap());
     assert_eq!(object["trace_records"], object["packets"]);

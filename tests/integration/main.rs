@@ -24,6 +24,7 @@ mod ranc;
 mod recording;
 mod registers;
 mod report;
+mod route;
 #[cfg(feature = "nir")]
 mod shared_kernels;
 mod support;

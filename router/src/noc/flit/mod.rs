@@ -17,7 +17,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`spec`] | the knobs, checked |
+//! | `spec` | the knobs, checked |
 //! | `plan` | what does not change: ports, delays, compiled routing |
 //! | `answers` | a routing function as a table |
 //! | `region` | a block of routers and its endpoints, one cycle at a time |
@@ -25,6 +25,7 @@
 //! | `lean` | the same for plain routers, in fewer instructions |
 //! | `allocate`, `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
+//! | `counts` | what was counted, for those who measure |
 //! | `threads` | regions side by side |
 //! | `deadlock`, `audit` | who waits for whom; what must always hold |
 //! | `noc` | the level as a chip sees it |
@@ -36,6 +37,7 @@ mod arbiter;
 mod audit;
 mod booksim;
 mod buffers;
+mod counts;
 mod deadlock;
 mod lean;
 mod noc;

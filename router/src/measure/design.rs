@@ -1,0 +1,155 @@
+//! What is measured: a network, a routing strategy and a router that fit together.
+
+use crate::noc::flit::{FlitNetwork, RouterSpec, SpecError};
+use crate::route::{RouteError, RouteRequest, RouteTable};
+use crate::routing::{FirstLegal, Needs, Routing, RoutingError, RoutingStrategy, Selection, selection};
+use crate::topology::{EndpointId, LinkClass, LocalClass, MeshSpec, Topology};
+use std::sync::Arc;
+
+/// Picoseconds of a cycle where nothing else is said.
+pub const CYCLE_PS: u64 = 1000;
+
+/// Why a strategy cannot be measured on a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DesignError {
+    /// The strategy does not take the network or the channels.
+    #[error(transparent)]
+    Routing(#[from] RoutingError),
+    /// The router does not take the network.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// It is made for routers of another kind.
+    #[error("`{name}` needs {what}, which the virtual-channel router is not")]
+    Router {
+        /// The strategy.
+        name: &'static str,
+        /// The router it needs.
+        what: &'static str,
+    },
+}
+
+/// A network with its routing and its routers. Clones share all of it.
+#[derive(Clone)]
+pub struct Design {
+    topology: Arc<Topology>,
+    routing: Arc<dyn Routing>,
+    selection: Option<Arc<dyn Selection>>,
+    spec: RouterSpec,
+}
+
+impl Design {
+    /// The strategy with its own selection on a network of such routers. `channels` of them; `None` is as many as the strategy
+    /// needs, and at least as many as the spec has. Where the strategy needs a channel to hold one packet at a time,
+    /// routers wait for tail credits, unless no packet is longer than `most_flits` = 1: such move as a whole.
+    ///
+    /// # Errors
+    /// Everything that does not fit.
+    pub fn new(
+        topology: Arc<Topology>,
+        strategy: &RoutingStrategy,
+        channels: Option<u8>,
+        spec: &RouterSpec,
+        most_flits: u16,
+    ) -> Result<Self, Vec<DesignError>> {
+        let mut spec = spec.clone();
+        spec.channels = channels.unwrap_or_else(|| (strategy.channels)(&topology).max(spec.channels));
+        let router = |what| Err(vec![DesignError::Router { name: strategy.name, what }]);
+        match strategy.needs {
+            Needs::Nothing => {}
+            Needs::OnePacketAChannel => spec.wait_for_tail_credit = most_flits > 1,
+            Needs::Deflection => return router("a router that deflects"),
+            Needs::Timeouts => return router("a router with timeouts"),
+        }
+        let mut errors: Vec<DesignError> =
+            spec.check(&topology).err().unwrap_or_default().into_iter().map(DesignError::from).collect();
+        match strategy.build(&topology, spec.channels) {
+            Ok(routing) if errors.is_empty() => Ok(Self {
+                topology,
+                routing: Arc::from(routing),
+                // Where there is one legal way, or the first given is as good, none is asked.
+                selection: selection(strategy.selection)
+                    .filter(|selection| selection.name() != FirstLegal.name())
+                    .map(Arc::from),
+                spec,
+            }),
+            Ok(_) => Err(errors),
+            Err(error) => {
+                errors.insert(0, error.into());
+                Err(errors)
+            }
+        }
+    }
+
+    /// The network.
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// The routing function.
+    pub fn routing(&self) -> &Arc<dyn Routing> {
+        &self.routing
+    }
+
+    /// Name of what chooses among legal ways.
+    pub fn selection_name(&self) -> &'static str {
+        self.selection.as_ref().map_or(FirstLegal.name(), |selection| selection.name())
+    }
+
+    /// The routers.
+    pub fn spec(&self) -> &RouterSpec {
+        &self.spec
+    }
+
+    /// The network at the flit level, empty.
+    ///
+    /// # Errors
+    /// What the flit level does not take.
+    pub fn network(&self) -> Result<FlitNetwork, Vec<DesignError>> {
+        let (topology, routing) = (Arc::clone(&self.topology), Arc::clone(&self.routing));
+        FlitNetwork::new(self.spec.clone(), topology, routing, self.selection.clone())
+            .map_err(|errors| errors.into_iter().map(DesignError::from).collect())
+    }
+
+    /// Routes of these pairs through an unloaded network, for the levels without flits.
+    ///
+    /// # Errors
+    /// Every pair without a way.
+    pub fn routes(&self, pairs: &[(EndpointId, EndpointId)]) -> Result<RouteTable, Vec<RouteError>> {
+        let request =
+            |&(source, to): &(EndpointId, EndpointId)| RouteRequest { source, destinations: vec![to] };
+        let requests: Vec<_> = pairs.iter().map(request).collect();
+        let first: &dyn Selection = &FirstLegal;
+        let selection = self.selection.as_deref().unwrap_or(first);
+        RouteTable::build(&self.topology, &*self.routing, selection, &requests)
+    }
+}
+
+/// A mesh whose times in picoseconds are those of such routers with an empty network and cycles of [`CYCLE_PS`]; link classes
+/// are horizontal and vertical.
+pub fn mesh_spec(width: u16, height: u16, cores: u16, spec: &RouterSpec) -> MeshSpec {
+    let pipeline = u64::from(spec.routing) + u64::from(spec.vc_allocation);
+    let hop = |link: u16| {
+        let moves = u64::from(spec.switch_allocation) + u64::from(spec.traversal) + u64::from(link);
+        (pipeline + moves.max(1)) * CYCLE_PS
+    };
+    let link = |name: &str, i: usize| LinkClass {
+        name: name.into(),
+        latency_ps: hop(spec.links.get(i).copied().unwrap_or(1)),
+        flit_ps: CYCLE_PS,
+    };
+    MeshSpec {
+        width,
+        height,
+        endpoints_per_router: cores,
+        east_west: link("east_west", 0),
+        north_south: link("north_south", 1),
+        local: LocalClass {
+            name: "core".into(),
+            inject_ps: (1 + u64::from(spec.local)) * CYCLE_PS,
+            eject_ps: hop(spec.local),
+            flit_ps: CYCLE_PS,
+            // The flit level sends these through the router.
+            loopback_ps: (1 + u64::from(spec.local)) * CYCLE_PS + hop(spec.local),
+        },
+    }
+}

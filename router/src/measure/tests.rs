@@ -1,0 +1,205 @@
+//! The protocols on small networks.
+
+use super::*;
+use crate::noc::flit::RouterSpec;
+use crate::noc::{Analytic, Noc, PacketNoc, QueueLimits};
+use crate::routing::strategy;
+use crate::topology::{EndpointId, Topology};
+use crate::traffic::{Replay, Shape, Synthetic, TrafficSpec};
+use std::sync::Arc;
+
+fn design(width: u16, height: u16, name: &str) -> Design {
+    let spec = RouterSpec::default();
+    let topology = Topology::mesh(&mesh_spec(width, height, 1, &spec)).unwrap();
+    Design::new(Arc::new(topology), strategy(name).unwrap(), None, &spec, 1).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
+fn traffic(design: &Design, pattern: &str, process: &str, flits: u16) -> Synthetic {
+    let spec = TrafficSpec {
+        pattern: pattern.parse().unwrap(),
+        process: process.parse().unwrap(),
+        flits: (flits, flits),
+        seed: 7,
+        start: 0,
+        stop: None,
+    };
+    spec.build(Shape::of(design.topology())).unwrap()
+}
+
+fn flit(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
+    let host = TrafficHost::new(traffic, design, spec);
+    let network = design.network().unwrap_or_else(|e| panic!("{e:?}"));
+    steady(&mut FlitMover::new(network, host, 7), spec, &|| false).unwrap()
+}
+
+fn packet(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
+    let topology = design.topology();
+    let noc = |routes: &Arc<_>| -> Box<dyn Noc> {
+        let limits = QueueLimits { packets: 8 };
+        Box::new(PacketNoc::new(Arc::clone(topology), Arc::clone(routes), limits))
+    };
+    let mover = NocMover::steady(traffic, topology, spec, CYCLE_PS, |pairs| design.routes(pairs), noc);
+    steady(&mut mover.unwrap(), spec, &|| false).unwrap()
+}
+
+#[test]
+fn everything_offered_below_saturation_arrives() {
+    let design = design(4, 4, "xy");
+    let spec = MeasureSpec { pairs: true, ..MeasureSpec::default() };
+    let found = flit(&design, traffic(&design, "uniform", "bernoulli(rate=0.1)", 1), &spec);
+    assert!(!found.is_saturated() && found.settled, "{:?}", found.saturated);
+    assert_eq!(found.packets.created, found.packets.arrived);
+    assert_eq!(found.packets.created, found.offered.flits);
+    assert_eq!(found.packets.created, found.pairs.iter().map(|pair| pair.packets).sum::<u64>());
+    assert_eq!(found.latency.sum, found.batches.iter().map(|batch| batch.1).sum::<u64>());
+    assert!((0.09..0.11).contains(&found.offered_rate()), "{}", found.offered_rate());
+    assert!(found.offered.flits.abs_diff(found.accepted.flits) < 64);
+    // Uniform traffic without self-traffic: mean distance of a 4 x 4 mesh is 2.5 x 16 / 15.
+    assert!((found.mean_hops().unwrap() - 8.0 / 3.0).abs() < 0.1);
+    // An empty network takes 6 cycles and 4 a hop.
+    assert_eq!(found.latency.min, 10);
+    let interval = found.interval().unwrap();
+    assert!(interval.half_width < 2.0, "{interval:?}");
+    let events = found.events(design.topology()).unwrap();
+    assert!(events.buffer_writes.abs_diff(events.buffer_reads) < 100);
+    assert_eq!(events.link_flits.iter().sum::<u64>(), found.loads.link_flits.iter().sum::<u64>());
+    assert_eq!(events.router_cycles, 16 * found.cycles);
+}
+
+#[test]
+fn saturation_is_seen_and_told() {
+    let design = design(4, 4, "xy");
+    let spec = MeasureSpec { drain: 500, ..MeasureSpec::default() };
+    let found = flit(&design, traffic(&design, "bit-complement", "bernoulli(rate=0.9)", 1), &spec);
+    assert!(found.saturated.contains(&Saturation::Accepted), "{:?}", found.saturated);
+    assert!(found.saturated.contains(&Saturation::Backlog), "{:?}", found.saturated);
+    assert!((0.88..0.92).contains(&found.offered_rate()), "{}", found.offered_rate());
+    assert!(found.accepted_rate() < 0.8);
+    assert!(found.backlog.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", found.backlog);
+    assert!(found.loads.waited().credit + found.loads.waited().channel > 0);
+}
+
+#[test]
+fn a_silent_source_is_no_fault() {
+    let design = design(2, 2, "yx");
+    let found = flit(&design, traffic(&design, "uniform", "bernoulli(rate=0)", 1), &MeasureSpec::default());
+    assert_eq!((found.packets.created, found.latency.mean(), found.interval()), (0, None, None));
+    assert!(!found.is_saturated() && found.busiest_link().is_none());
+    let rare = flit(&design, traffic(&design, "uniform", "bernoulli(rate=0.0005)", 4), &MeasureSpec::default());
+    assert!(!rare.is_saturated(), "{:?}", rare.saturated);
+}
+
+#[test]
+fn copies_of_a_multicast_are_counted() {
+    let design = design(4, 4, "xy");
+    let process = "tick-burst(period=100;probability=0.5;copies=4;multicast=true)";
+    let found = flit(&design, traffic(&design, "uniform", process, 2), &MeasureSpec::default());
+    assert!(found.packets.copies * 3 > found.packets.created, "{:?}", found.packets);
+    assert!(found.packets.copies * 4 <= found.packets.created * 3);
+    assert_eq!(found.packets.created, found.packets.arrived);
+    assert_eq!(found.offered.flits, 2 * found.packets.created);
+}
+
+#[test]
+fn levels_agree_where_nobody_waits() {
+    let design = design(5, 3, "yx");
+    let spec = MeasureSpec::default();
+    let make = || traffic(&design, "uniform", "bernoulli(rate=0.002)", 1);
+    let (flit, packet) = (flit(&design, make(), &spec), packet(&design, make(), &spec));
+    assert_eq!((flit.packets.created, flit.hops), (packet.packets.created, packet.hops));
+    assert_eq!(flit.latency.min, packet.latency.min);
+    let (a, b) = (flit.latency.mean().unwrap(), packet.latency.mean().unwrap());
+    assert!((a - b).abs() < 0.05 * a, "{a} {b}");
+}
+
+fn ticks(design: &Design) -> ReplayTicks {
+    let mut ticks = ReplayTicks::default();
+    let mut source = traffic(design, "uniform", "bernoulli(rate=0.3)", 1);
+    for tick in 0..20 {
+        for core in 0..design.topology().core_count() {
+            for _ in 0..3 {
+                use crate::traffic::Traffic;
+                let arrival = source.next(EndpointId(core)).unwrap();
+                let at = (arrival.cycle % 50) * CYCLE_PS;
+                ticks.push(at, EndpointId(core), arrival.destinations.as_slice(), 1);
+            }
+        }
+        if tick == 7 {
+            ticks.push(0, EndpointId(1), &[EndpointId(1), EndpointId(2), EndpointId(3)], 1);
+        }
+        ticks.end_tick();
+    }
+    ticks
+}
+
+#[test]
+fn ticks_are_replayed_alike_at_all_levels() {
+    let design = design(4, 4, "xy");
+    let ticks = ticks(&design);
+    let spec = MeasureSpec::default();
+    assert_eq!((ticks.len(), ticks.packets().len()), (20, 20 * 48 + 2));
+    let none = || Replay::from_packets([], 16, 1).unwrap();
+    let host = TrafficHost::new(none(), &design, &spec);
+    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let flit = replay(&mut mover, &ticks, CYCLE_PS, 1000, &|| false).unwrap();
+    let level = |make: &dyn Fn(&Arc<crate::RouteTable>) -> Box<dyn Noc>| {
+        let routes = |pairs: &[_]| design.routes(pairs);
+        let mover = NocMover::ticks(&ticks.pairs(), design.topology(), &spec, CYCLE_PS, routes, make);
+        replay(&mut mover.unwrap(), &ticks, CYCLE_PS, 1000, &|| false).unwrap()
+    };
+    let topology = design.topology();
+    let packet = level(&|routes| {
+        Box::new(PacketNoc::new(Arc::clone(topology), Arc::clone(routes), QueueLimits { packets: 8 }))
+    });
+    let analytic = level(&|routes| Box::new(Analytic::new(Arc::clone(topology), Arc::clone(routes))));
+    assert_eq!(flit.packets, packet.packets);
+    assert_eq!((flit.packets.loopbacks, flit.packets.copies), (1, 1));
+    assert_eq!(flit.packets.arrived, 962);
+    assert_eq!(flit.loads.link_flits, packet.loads.link_flits);
+    assert_eq!(flit.loads.link_flits, analytic.loads.link_flits);
+    let mean = |m: &Measurement| m.latency.mean().unwrap();
+    assert!(mean(&analytic) <= mean(&packet) && mean(&analytic) <= mean(&flit));
+    assert!((mean(&packet) - mean(&flit)).abs() < 0.1 * mean(&flit), "{} {}", mean(&packet), mean(&flit));
+    let end = |m: &Measurement| m.ticks.unwrap().end.sum;
+    assert!(end(&packet).abs_diff(end(&flit)) * 10 < end(&flit));
+    // Faster creation: the same packets, less time.
+    let host = TrafficHost::new(none(), &design, &spec);
+    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let fast = replay(&mut mover, &ticks, CYCLE_PS, 8000, &|| false).unwrap();
+    assert_eq!(fast.loads.link_flits, flit.loads.link_flits);
+    assert!(end(&fast) < end(&flit) && fast.offered_rate() > 4.0 * flit.offered_rate());
+    assert!(mean(&fast) > mean(&flit));
+}
+
+#[test]
+fn a_measurement_stops_when_asked_and_travels() {
+    let design = design(3, 3, "xy");
+    let spec = MeasureSpec::default();
+    let source = traffic(&design, "uniform", "bernoulli(rate=0.05)", 1);
+    let found = flit(&design, source.clone(), &spec);
+    let text = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), found);
+    let host = TrafficHost::new(source, &design, &spec);
+    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 7);
+    assert!(steady(&mut mover, &spec, &|| true).is_none());
+}
+
+#[test]
+fn ticks_can_be_thinned_evenly() {
+    let design = design(4, 4, "xy");
+    let all = ticks(&design);
+    let few = all.clone().every(6);
+    assert_eq!(few.len(), 4);
+    let own = |ticks: &ReplayTicks, n: usize| ticks.ticks().nth(n).unwrap().to_vec();
+    assert_eq!((own(&few, 1), own(&few, 3)), (own(&all, 6), own(&all, 18)));
+    assert_eq!(all.clone().every(1), all);
+}
+
+#[test]
+fn what_does_not_fit_is_told() {
+    let spec = RouterSpec::default();
+    let topology = Arc::new(Topology::mesh(&mesh_spec(2, 2, 1, &spec)).unwrap());
+    let bad = RouterSpec { depth: 0, ..spec };
+    let errors = Design::new(topology, strategy("xy").unwrap(), Some(0), &bad, 1).map(|_| ()).unwrap_err();
+    assert!(errors.len() >= 3, "{errors:?}");
+}

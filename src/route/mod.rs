@@ -1,0 +1,41 @@
+//! Comparing routing strategies: the same traffic under every strategy, at several rates, at one or more levels.
+//!
+//! ```text
+//! Request --(checks)--> Sweep: points --(threads)--> Results --> text | JSON | CSV | HTML
+//!                                          |  ^
+//!                            a line a point v  | --resume, --merge
+//!                                        results file
+//! ```
+//! A *point* is a level, a strategy and a rate (or, for what is replayed, a speed). Points do not depend on each other: they
+//! run on any number of threads, on several machines (`--shard`), and over several sittings (`--resume`), with the same
+//! bytes at the end. Everything shown is a pure function of [`Results`].
+
+mod csv;
+mod curves;
+mod heat_map;
+mod json;
+mod numbers;
+mod page;
+mod ranking;
+mod request;
+mod results;
+mod rows;
+mod settings;
+mod source;
+mod sweep;
+mod text;
+mod topology;
+
+pub use csv::points_csv;
+pub use json::{REPORT_VERSION, report_json};
+pub use numbers::{parse_flits, parse_mesh, parse_numbers};
+pub use page::page;
+pub use ranking::{Ranked, Ranking, ranking};
+pub use request::{Request, SourceRequest};
+pub use results::{Finished, Outcome, Results, ResultsFile, merge};
+pub use rows::{Row, rows};
+pub use settings::{
+    PointKey, RESULTS_VERSION, RouteLevel, Settings, SourceKind, SourceSettings, StrategySettings,
+};
+pub use sweep::Sweep;
+pub use text::table;
