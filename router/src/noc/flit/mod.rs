@@ -60,7 +60,7 @@ use crate::route::{RouteId, RouteTable};
 use crate::routing::{
     Alternative, ChannelSet, DimensionOrder, Load, OutputPort, RouteState, Routing, Selection, SelectionQuery,
 };
-use crate::topology::{EndpointId, LinkId, RouterId, Topology};
+use crate::topology::{EndpointId, RouterId, Topology};
 use answers::{Answer, Answers, Lanes};
 use packet::{DESTINATION_BITS, MOST_PACKETS};
 use plan::Plan;
@@ -287,21 +287,6 @@ impl FlitNetwork {
     /// Lets time pass up to a cycle in which nothing happens before.
     fn pass(&mut self, until: u64) {
         self.now = self.now.max(until);
-    }
-
-    /// Flits and packets that crossed a link, and the most flits that ever waited behind it, over all virtual channels.
-    pub fn crossed(&self, link: LinkId) -> (u64, u64, u32) {
-        let plan = &self.plan;
-        let ends = &plan.topology.links()[link.index()];
-        let (from, to) = (&self.regions[plan.region_of(ends.from.0)], &self.regions[plan.region_of(ends.to.0)]);
-        let ports = usize::from(plan.ports.count);
-        let port = (ends.from.0 - from.first) as usize * ports + ends.direction as usize;
-        let flits = from.ports[port].sent;
-        let bodies = from.bodies.get(port).copied().unwrap_or(0);
-        let first = (ends.to.0 - to.first) as usize * plan.lanes;
-        let behind = first + usize::from(plan.lane_of(ends.direction as u8 ^ 1, 0));
-        let lanes = &to.lanes[behind..][..usize::from(plan.spec.channels)];
-        (flits, flits - bodies, lanes.iter().map(|lane| u32::from(lane.peak)).sum())
     }
 
     /// Whether no packet is inside or waits at a source.

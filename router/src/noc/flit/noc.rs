@@ -305,10 +305,10 @@ impl Noc for FlitNoc {
     fn counters(&self) -> NocCounters {
         let mut counters = self.counters.clone();
         for link in (0..self.topology.links().len() as u32).map(LinkId) {
-            let (flits, packets, peak) = self.network.crossed(link);
+            let (flits, packets) = (self.network.link_flits(link), self.network.link_packets(link));
             let class = self.topology.links()[link.index()].class.index();
             let own = &mut counters.links[link.index()];
-            (own.flits, own.packets, own.peak_queue) = (flits, packets, peak);
+            (own.flits, own.packets, own.peak_queue) = (flits, packets, self.network.peak(link).into());
             counters.crossings[class] += packets;
             counters.flit_crossings[class] += flits;
         }
