@@ -191,15 +191,7 @@ impl<T: Traffic> Host for TrafficHost<T> {
 
     fn lost(&mut self, now: u64, _source: EndpointId, offer: &Offer, cause: LossCause) {
         self.last = self.last.max(now);
-        self.tally.lost(offer.created, cause_name(cause));
-    }
-}
-
-/// The name under which losses are counted.
-fn cause_name(cause: LossCause) -> &'static str {
-    match cause {
-        LossCause::NoWay => "no-way",
-        LossCause::FlakyLink => "flaky-link",
+        self.tally.lost(offer.created, cause.name());
     }
 }
 

@@ -1,5 +1,6 @@
 //! One cycle of a router with every knob, and what its waiting heads ask for.
 
+use super::LossCause;
 use super::answers::Lanes;
 use super::plan::Plan;
 use super::region::{Region, RouterLoad};
@@ -9,6 +10,9 @@ use crate::topology::{EndpointId, RouterId};
 impl Region {
     /// Steps 5 and 6 at one router.
     pub(super) fn route_cycle(&mut self, plan: &Plan, r: u32, now: u64) {
+        if let Some(timeouts) = plan.spec.timeouts {
+            self.drop_late(plan, r, now, timeouts.drop);
+        }
         let masks = self.sites[r as usize].masks;
         let mut wins = std::mem::take(&mut self.wins);
         wins.clear();
@@ -25,11 +29,33 @@ impl Region {
         }
     }
 
+    /// Throws away the packets whose heads have waited for so many cycles.
+    fn drop_late(&mut self, plan: &Plan, r: u32, now: u64, after: u16) {
+        let mut left = self.sites[r as usize].masks.waiting;
+        while left != 0 {
+            let lane = left.trailing_zeros() as u8;
+            left &= left - 1;
+            if self.waited(plan, r, lane, now) >= u32::from(after) {
+                self.sites[r as usize].masks.waiting &= !(1 << lane);
+                self.discarding.push((r, lane, LossCause::Timeout));
+            }
+        }
+    }
+
+    /// Cycles the head of an input has asked in vain.
+    fn waited(&self, plan: &Plan, r: u32, lane: u8, now: u64) -> u32 {
+        (now as u32).wrapping_sub(self.lanes[r as usize * plan.lanes + usize::from(lane)].since)
+    }
+
     /// Channels a waiting head asks for now.
     pub(super) fn wanted(&mut self, plan: &Plan, r: u32, lane: u8, now: u64) -> Lanes {
         let i = r as usize * plan.lanes + usize::from(lane);
         let masks = &self.sites[r as usize].masks;
-        let mut free = self.answer(plan, i).allowed & !masks.owned;
+        let answer = self.answer(plan, i);
+        let early =
+            plan.spec.timeouts.is_some_and(|t| self.waited(plan, r, lane, now) < u32::from(t.emergency));
+        let allowed = if early { answer.ways().first().map_or(0, |way| way.0) } else { answer.allowed };
+        let mut free = allowed & !masks.owned;
         if plan.spec.busy_when_full {
             free &= !masks.full;
         }

@@ -26,7 +26,12 @@ impl Region {
         self.credits.put_back(credits);
         let heads = self.heads.take(now);
         for &(r, lane) in &heads {
-            self.begin_wait(r, lane, Some(now));
+            let i = r as usize * plan.lanes + usize::from(lane);
+            if self.answer(plan, i).allowed == 0 {
+                self.discarding.push((r, lane, LossCause::NoWay));
+            } else {
+                self.begin_wait(r, lane, Some(now));
+            }
         }
         self.heads.put_back(heads);
     }
@@ -112,7 +117,7 @@ impl Region {
     }
 
     /// Asks the routing function for the head at the front; the channels it allows.
-    fn find_answer(&mut self, plan: &Plan, r: u32, lane: u8) -> Lanes {
+    pub(super) fn find_answer(&mut self, plan: &Plan, r: u32, lane: u8) -> Lanes {
         let i = r as usize * plan.lanes + usize::from(lane);
         let slot = i * usize::from(plan.depth) + usize::from(self.lanes[i].head);
         let flit = self.flits[slot];

@@ -26,6 +26,7 @@
 //! | `allocate`, `switch`, `arbiter` | allocation with every knob |
 //! | `source`, `packet`, `wheel` | sending side, what a flit carries, events by cycle |
 //! | `counts` | what was counted, for those who measure |
+//! | `faults` | links that fail now and then, or die |
 //! | `threads` | regions side by side |
 //! | `deadlock`, `audit` | who waits for whom; what must always hold |
 //! | `noc` | the level as a chip sees it |
@@ -39,6 +40,7 @@ mod booksim;
 mod buffers;
 mod counts;
 mod deadlock;
+mod faults;
 mod lean;
 mod noc;
 mod packet;
@@ -54,7 +56,7 @@ pub use deadlock::{Deadlock, Waiting};
 pub use noc::FlitNoc;
 pub use packet::{Arrival, Offer, PacketHandle};
 pub use region::Stalls;
-pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching};
+pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching, Timeouts};
 
 use crate::route::{RouteId, RouteTable};
 use crate::routing::{
@@ -74,6 +76,35 @@ pub enum LossCause {
     NoWay,
     /// A flaky link dropped it.
     FlakyLink,
+    /// It waited longer than the router allows.
+    Timeout,
+    /// Its source or its destination is dead.
+    DeadEndpoint,
+}
+
+impl LossCause {
+    /// All causes.
+    pub const ALL: [LossCause; 4] =
+        [LossCause::NoWay, LossCause::FlakyLink, LossCause::Timeout, LossCause::DeadEndpoint];
+
+    /// Name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            LossCause::NoWay => "no-way",
+            LossCause::FlakyLink => "flaky-link",
+            LossCause::Timeout => "timeout",
+            LossCause::DeadEndpoint => "dead-endpoint",
+        }
+    }
+}
+
+/// How often a link fails a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flaky {
+    /// Probability that a packet is dropped before it crosses, 0 to 1.
+    pub drop: f64,
+    /// Probability that a flit is changed on the way, 0 to 1; a packet arrives corrupt if its tail was.
+    pub corrupt: f64,
 }
 
 /// Who offers packets and hears what became of them.
@@ -267,11 +298,18 @@ impl FlitNetwork {
         self.plan.regions = count as u32;
         self.plan.region_of =
             (0..count).flat_map(|i| std::iter::repeat_n(i as u16, first(i + 1) - first(i))).collect();
-        let plan = &self.plan;
-        self.regions = (0..count)
-            .map(|i| Region::new(plan, i as u32, first(i) as u32, (first(i + 1) - first(i)) as u32))
-            .collect();
+        self.clear();
         self
+    }
+
+    /// Empties all regions.
+    fn clear(&mut self) {
+        let plan = &self.plan;
+        let first = |region: u32| plan.region_of.partition_point(|&of| u32::from(of) < region) as u32;
+        self.regions = match plan.regions {
+            1 => vec![Region::new(plan, 0, 0, plan.down.len() as u32)],
+            count => (0..count).map(|i| Region::new(plan, i, first(i), first(i + 1) - first(i))).collect(),
+        };
     }
 
     /// Number of regions.

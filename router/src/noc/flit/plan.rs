@@ -4,7 +4,7 @@ use super::answers::{Answers, Ports, Trees};
 use super::spec::{Allocator, FlowControl, Priority, RouterSpec, Switching};
 use crate::route::RouteTable;
 use crate::routing::{Routing, Selection};
-use crate::topology::{LinkId, RouterId, Topology};
+use crate::topology::{EndpointId, LinkId, RouterId, Topology};
 use std::sync::Arc;
 
 /// No router, no lane.
@@ -45,8 +45,8 @@ pub(super) struct Plan {
     /// Router of each endpoint.
     pub(super) router_of: Vec<u32>,
     /// Cycles from a grant to the next buffer and from a grant to the credit's use, by link class.
-    hop: Vec<u64>,
-    back: Vec<u64>,
+    pub(super) hop: Vec<u64>,
+    pub(super) back: Vec<u64>,
     /// The same between endpoint and router.
     pub(super) local_hop: u64,
     pub(super) eject_hop: u64,
@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) stop: Option<u8>,
     /// Whether allocators must run in every cycle in which something waits, because they turn.
     pub(super) restless: bool,
+    /// Whether an endpoint is dead.
+    pub(super) dead_endpoints: bool,
     /// Region of each router; empty if there is one.
     pub(super) region_of: Vec<u16>,
     pub(super) regions: u32,
@@ -119,14 +121,16 @@ impl Plan {
             source_back: 1 + local,
             eject_back: 1 + local + u64::from(spec.credit),
             head_wait: u64::from(spec.routing) + u64::from(spec.vc_allocation.max(1)) - 1,
-            wide: asked || vct || spec.priority == Priority::Age,
+            wide: asked || vct || spec.priority == Priority::Age || spec.rewirable,
             lean: spec.is_plain() && !asked && selection.is_none() && !has_dead_links,
             stop: match spec.flow {
                 FlowControl::Credits => None,
                 FlowControl::OnOff { stop } => Some(stop),
             },
             router_of: topology.endpoints().iter().map(|endpoint| endpoint.router.0).collect(),
-            restless: turns(spec.vc_allocator) || turns(spec.switch_allocator),
+            restless: turns(spec.vc_allocator) || turns(spec.switch_allocator) || spec.timeouts.is_some(),
+            dead_endpoints: (0..topology.endpoints().len() as u32)
+                .any(|e| topology.is_endpoint_dead(EndpointId(e))),
             region_of: Vec::new(),
             regions: 1,
             seed: 0,

@@ -455,6 +455,16 @@ impl Region {
             self.eager[s / 64] &= !(1 << (s % 64));
             return;
         };
+        if plan.dead_endpoints && !source.is_sending() {
+            let id = EndpointId(self.endpoints[s]);
+            if plan.topology.is_endpoint_dead(id) || plan.topology.is_endpoint_dead(offer.destination) {
+                source.offer = None;
+                self.eager[s / 64] &= !(1 << (s % 64));
+                host.lost(now, id, &offer, LossCause::DeadEndpoint);
+                host.idle(now, id);
+                return;
+            }
+        }
         let Some(channel) = source.channel(occupied, plan.depth) else {
             // It waits for a credit, which wakes it.
             self.eager[s / 64] &= !(1 << (s % 64));
@@ -507,6 +517,13 @@ impl Region {
                 self.credits.push(at, Place::new(router - self.first, lane));
             }
             Message::Done { at, flit, lost } => self.finish(plan, at, flit, lost, host),
+        }
+    }
+
+    /// A routing function that was compiled to a table may not be any more.
+    pub(super) fn make_room_for_answers(&mut self, plan: &Plan) {
+        if !matches!(plan.answers, Answers::BySide(_)) {
+            self.extra.answers.resize(self.lanes.len(), Answer::default());
         }
     }
 

@@ -76,6 +76,15 @@ pub enum FlowControl {
     },
 }
 
+/// How long a head waits for a channel before something is done about it, in cycles (Furber et al. 2013, §4: SpiNNaker).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timeouts {
+    /// From then on it may take the routing function's other ways too; before that only the first.
+    pub emergency: u16,
+    /// Then it is dropped.
+    pub drop: u16,
+}
+
 /// A virtual-channel router with one buffer a virtual channel at each input (Dally & Towles 2004, §16).
 ///
 /// A head that comes to the front at cycle T asks for an output virtual channel from T + `routing` + `vc_allocation` - 1
@@ -128,6 +137,10 @@ pub struct RouterSpec {
     pub switching: Switching,
     /// Credits or stop and go.
     pub flow: FlowControl,
+    /// What is done about heads that wait; needs `busy_when_full`, so that they wait where they can still be turned away.
+    pub timeouts: Option<Timeouts>,
+    /// Whether links and routers may die while it runs; see [`super::FlitNetwork::rewire`].
+    pub rewirable: bool,
     /// Reproduces what BookSim2's router does beside its own pipeline, for those who compare with it: operations of two
     /// or more cycles are not pipelined inside a router, and speculation wastes grants of adaptive heads.
     pub booksim: bool,
@@ -159,6 +172,8 @@ impl Default for RouterSpec {
             priority: Priority::None,
             switching: Switching::Wormhole,
             flow: FlowControl::Credits,
+            timeouts: None,
+            rewirable: false,
             booksim: false,
         }
     }
@@ -235,6 +250,15 @@ impl RouterSpec {
                 errors.push(SpecError::Together {
                     what: "stop and go has no tail credit to wait for; use credits".into(),
                 });
+            }
+        }
+        if let Some(Timeouts { emergency, drop }) = self.timeouts {
+            let mut wrong = |what: &str| errors.push(SpecError::Together { what: what.into() });
+            if !self.busy_when_full {
+                wrong("timeouts count the wait for a channel with a free slot; set busy_when_full too");
+            }
+            if emergency > drop {
+                wrong("a head is dropped before its emergency ways open; make `drop` at least `emergency`");
             }
         }
         if self.speculative && self.vc_allocation == 0 {
