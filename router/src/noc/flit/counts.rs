@@ -9,29 +9,29 @@ impl FlitNetwork {
     /// Flits that left over a link.
     pub fn link_flits(&self, link: LinkId) -> u64 {
         let link = &self.plan.topology.links()[link.index()];
-        self.crossed(link.from, link.direction as u8, flits)
+        self.count_at(link.from, link.direction as u8, flits)
     }
 
     /// Packets whose head left over a link.
     pub fn link_packets(&self, link: LinkId) -> u64 {
         let link = &self.plan.topology.links()[link.index()];
-        self.crossed(link.from, link.direction as u8, packets)
+        self.count_at(link.from, link.direction as u8, packets)
     }
 
     /// Flits that left their router for an endpoint.
     pub fn ejected_flits(&self, endpoint: EndpointId) -> u64 {
         let router = self.plan.topology.endpoints()[endpoint.index()].router;
-        self.crossed(router, self.plan.ports.of_endpoint(endpoint.0), flits)
+        self.count_at(router, self.plan.ports.of_endpoint(endpoint.0), flits)
     }
 
     /// Flits that crossed a router.
     pub fn router_flits(&self, router: RouterId) -> u64 {
-        (0..self.plan.ports.count).map(|port| self.crossed(router, port, flits)).sum()
+        (0..self.plan.ports.count).map(|port| self.count_at(router, port, flits)).sum()
     }
 
     /// Packets whose head crossed a router.
     pub fn router_packets(&self, router: RouterId) -> u64 {
-        (0..self.plan.ports.count).map(|port| self.crossed(router, port, packets)).sum()
+        (0..self.plan.ports.count).map(|port| self.count_at(router, port, packets)).sum()
     }
 
     /// Cycles that front flits of a router waited.
@@ -63,7 +63,7 @@ impl FlitNetwork {
         (region, (router.0 - region.first) as usize)
     }
 
-    fn crossed(&self, router: RouterId, port: u8, of: impl Fn(&Region, usize) -> u64) -> u64 {
+    fn count_at(&self, router: RouterId, port: u8, of: impl Fn(&Region, usize) -> u64) -> u64 {
         let (region, r) = self.site_of(router);
         of(region, r * usize::from(self.plan.ports.count) + usize::from(port))
     }
