@@ -149,7 +149,7 @@ fn wrong_input_is_a_clear_error() {
     run(&nir("truncated.nir", &good[..good.len() / 2]), 3, &["truncated.nir", "truncated or"]);
     run(&nir("text.nir", b"hello"), 3, &["text.nir", "not an HDF5 file"]);
     for arguments in
-        [&["run"][..], &["fly"], &["run", "x.toml", "--threads", "0"], &["run", "x.toml", "--level", "flit"]]
+        [&["run"][..], &["fly"], &["run", "x.toml", "--threads", "0"], &["run", "x.toml", "--level", "fluid"]]
     {
         let (out, err) = expect(arguments, 2);
         assert!(out.is_empty() && err.contains("--help"), "{err}");
