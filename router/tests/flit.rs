@@ -1,5 +1,7 @@
 //! Laws of the flit level, on random networks, specs and traffic.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use proptest::prelude::*;
 use spikemesh_router::flit::{
     Allocator, Arbiter, Arrival, Flaky, FlitNetwork, FlowControl, Host, LossCause, Offer, Priority, RouterSpec,
@@ -421,7 +423,7 @@ fn a_deadlock_is_told_from_saturation() {
         let mut host = Script::new(&packets, |_| true);
         for _ in 0..3000 {
             network.step(&mut host);
-            if network.now() % 50 == 0
+            if network.now().is_multiple_of(50)
                 && let Some(deadlock) = network.deadlock()
             {
                 return Some((network.now(), deadlock));

