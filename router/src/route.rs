@@ -133,6 +133,8 @@ pub struct RouteTable {
     links: Vec<RouteLink>,
     /// Virtual channels of each of them; empty if all may be taken everywhere.
     channels: Vec<ChannelSet>,
+    /// Virtual channels the routing function was made for.
+    virtual_channels: u8,
     leg_ends: Vec<usize>,
     legs: Vec<Leg>,
     longest_ps: Vec<Option<u64>>,
@@ -149,7 +151,7 @@ impl RouteTable {
         selection: &dyn Selection,
         requests: &[RouteRequest],
     ) -> Result<RouteTable, Vec<RouteError>> {
-        let mut table = RouteTable::default();
+        let mut table = RouteTable { virtual_channels: routing.virtual_channels(), ..RouteTable::default() };
         let mut candidates = Candidates::default();
         let mut errors = Vec::new();
         for (route, request) in requests.iter().enumerate() {
@@ -339,6 +341,12 @@ impl RouteTable {
     pub fn links(&self, route: RouteId) -> &[RouteLink] {
         let start = route.index().checked_sub(1).map_or(0, |before| self.link_ends[before]);
         &self.links[start..self.link_ends[route.index()]]
+    }
+
+    /// Virtual channels that links must have so that routes do not wait for each other in a circle: as many as the
+    /// routing function was made for, or 1 if it lets packets take any of them everywhere.
+    pub fn virtual_channels(&self) -> u8 {
+        if self.channels.is_empty() { 1 } else { self.virtual_channels }
     }
 
     /// Virtual channels that packets may take on each link of the route, of those the routing function was made for;

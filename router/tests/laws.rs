@@ -107,7 +107,8 @@ fn packet(case: &Case) -> PacketNoc {
 }
 
 fn flit(case: &Case) -> flit::FlitNoc {
-    let spec = flit::RouterSpec { channels: 1 + (case.slots % 2) as u8, ..flit::RouterSpec::default() };
+    let channels = case.routes.virtual_channels().max(1 + (case.slots % 2) as u8);
+    let spec = flit::RouterSpec { channels, ..flit::RouterSpec::default() };
     let (topology, routes) = (Arc::clone(&case.topology), Arc::clone(&case.routes));
     flit::FlitNoc::new(spec, topology, routes, 1000, 3).unwrap()
 }

@@ -1,6 +1,7 @@
 //! The network as the chip sees it: packets in, times and losses out.
 
 mod analytic;
+mod calendar;
 pub mod flit;
 mod levels;
 mod packet;

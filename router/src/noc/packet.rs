@@ -16,12 +16,12 @@
 //! Dimension-order trees cannot deadlock here: branches wait only for links that come later in an acyclic order
 //! (see [`crate::DimensionOrder`]), every branch proceeds by itself, and ejection always does.
 
+use super::calendar::Calendar;
 use super::{Fate, Injection, Level, Noc, TickOutcome, Verdict, VerdictSink};
 use crate::counters::{EndpointCounters, LinkCounters, NocCounters};
 use crate::route::{RouteId, RouteTable};
 use crate::topology::{EndpointId, Topology};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Depths of the queues.
@@ -34,16 +34,13 @@ pub struct QueueLimits {
 /// Absolute time beyond which a drained network starts again at 0: 13 days.
 const REWIND_PS: u64 = 1 << 60;
 
-/// A connection: links first, then one injection and one ejection connection for each endpoint.
-type Connection = usize;
-
 /// What a packet does next at a router.
 #[derive(Clone, Copy, Debug)]
-enum Output {
-    /// Crosses the route's link of this position.
-    Link(u32),
-    /// Leaves by the route's leg of this position.
-    Leg(u32),
+struct Output {
+    /// Links first, then one injection and one ejection connection for each endpoint.
+    connection: u32,
+    /// Node of the route at the other end, or the leg it leaves by.
+    to: u32,
 }
 
 /// Outputs of each node of each route's tree; node 0 is the source's router, node i + 1 the end of link i.
@@ -55,7 +52,8 @@ struct Forks {
 }
 
 impl Forks {
-    fn new(routes: &RouteTable) -> Self {
+    fn new(topology: &Topology, routes: &RouteTable) -> Self {
+        let ejections = (topology.links().len() + topology.endpoints().len()) as u32;
         let mut forks = Forks { first_node: Vec::new(), ends: Vec::new(), outputs: Vec::new() };
         for route in (0..routes.len() as u32).map(RouteId) {
             forks.first_node.push(forks.ends.len() as u32);
@@ -63,11 +61,13 @@ impl Forks {
             let source = routes.source(route);
             let mut nodes: Vec<Vec<Output>> = vec![Vec::new(); links.len() + 1];
             for (i, step) in links.iter().enumerate() {
-                nodes[step.parent().map_or(0, |p| p as usize + 1)].push(Output::Link(i as u32));
+                let output = Output { connection: step.link.0, to: i as u32 + 1 };
+                nodes[step.parent().map_or(0, |p| p as usize + 1)].push(output);
             }
             for (i, leg) in legs.iter().enumerate() {
                 if leg.lost.is_none() && leg.destination != source {
-                    nodes[leg.via().map_or(0, |p| p as usize + 1)].push(Output::Leg(i as u32));
+                    let output = Output { connection: ejections + leg.destination.0, to: i as u32 };
+                    nodes[leg.via().map_or(0, |p| p as usize + 1)].push(output);
                 }
             }
             for outputs in nodes {
@@ -78,41 +78,93 @@ impl Forks {
         forks
     }
 
-    fn outputs(&self, route: RouteId, node: u32) -> &[Output] {
+    fn outputs(&self, route: RouteId, node: u32) -> std::ops::Range<usize> {
         let i = (self.first_node[route.index()] + node) as usize;
         let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.outputs[start as usize..self.ends[i] as usize]
+        start as usize..self.ends[i] as usize
     }
 }
 
-/// A packet in a queue, or on its way to one.
+/// A packet in a queue, or on its way to one or out.
 #[derive(Clone, Copy, Debug)]
 struct Stored {
     route: RouteId,
+    /// The node it is at or on its way to; the leg once it is on its way out.
     node: u32,
     flits: u16,
+    branches_left: u16,
     tag: u32,
+    /// The connection whose queue it is in.
+    queue: u32,
     injected_ps: u64,
     slowest_ps: u64,
-    branches_left: u32,
     tail_out_ps: u64,
-    queue: Connection,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Request {
     packet: u32,
-    output: Option<Output>,
+    to: u32,
     since_ps: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Inject { packet: u32 },
-    HeadArrives { packet: u32 },
-    Wake { connection: Connection },
-    SlotFree { connection: Connection },
-    Arrives { route: RouteId, leg: u32, tag: u32, injected_ps: u64 },
+/// What happens: the kind in the upper two bits, and a packet or a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Event(u32);
+
+const KIND: u32 = 30;
+/// A packet is at the end of its connection: at the source's queue, at a router, or out.
+const INJECT: u32 = 0;
+const HEAD_ARRIVES: u32 = 1;
+const ARRIVES: u32 = 2;
+/// A connection can serve again.
+const WAKE: u32 = 3;
+
+impl Event {
+    fn new(kind: u32, index: u32) -> Self {
+        Self(kind << KIND | index)
+    }
+}
+
+/// A connection and the queue behind it.
+#[derive(Clone, Debug, Default)]
+struct Connection {
+    latency_ps: u64,
+    flit_ps: u64,
+    busy_until: u64,
+    /// Slots of the queue in use, those included whose time to be free has not come.
+    occupied: u32,
+    /// Times at which slots become free, ascending.
+    freed: VecDeque<u64>,
+    /// When it is to be looked at again; `u64::MAX` if it is not.
+    wake_at: u64,
+    requests: VecDeque<Request>,
+    queue: VecDeque<u32>,
+    packets: u64,
+    flits: u64,
+    stall_ps: u64,
+    peak_queue: u32,
+}
+
+impl Connection {
+    fn slots_in_use(&mut self, now: u64) -> u32 {
+        while self.freed.front().is_some_and(|&at| at <= now) {
+            self.freed.pop_front();
+            self.occupied -= 1;
+        }
+        self.occupied
+    }
+
+    /// A slot becomes free at a time. Long packets to different outputs may free theirs out of order.
+    fn free_slot(&mut self, at: u64) {
+        let later = self.freed.iter().rev().take_while(|&&other| other > at).count();
+        self.freed.insert(self.freed.len() - later, at);
+    }
+
+    fn clear(&mut self) {
+        *self =
+            Self { latency_ps: self.latency_ps, flit_ps: self.flit_ps, wake_at: u64::MAX, ..Self::default() };
+    }
 }
 
 /// The packet level.
@@ -122,19 +174,15 @@ pub struct PacketNoc {
     routes: Arc<RouteTable>,
     forks: Arc<Forks>,
     slots: u32,
-    /// (latency, flit time) of each connection.
-    timing: Vec<(u64, u64)>,
-    busy_until: Vec<u64>,
-    wake_set: Vec<bool>,
-    requests: Vec<VecDeque<Request>>,
-    queues: Vec<VecDeque<u32>>,
-    occupied: Vec<u32>,
+    /// Links first, then one injection and one ejection connection for each endpoint.
+    connections: Vec<Connection>,
+    /// First ejection connection: those have no queue.
+    ejections: u32,
     stored: Vec<Stored>,
     free: Vec<u32>,
     /// Packets that have become the head of their queue and have not asked for their branches yet.
     heads: VecDeque<u32>,
-    events: BinaryHeap<Reverse<(u64, u64, Event)>>,
-    sequence: u64,
+    events: Calendar,
     /// Absolute time of the current call's time 0.
     base_ps: u64,
     /// Latest time any connection is occupied.
@@ -151,26 +199,31 @@ impl PacketNoc {
         });
         let injects = topology.endpoints().iter().map(|e| (e.local.inject_ps, e.local.flit_ps));
         let ejects = topology.endpoints().iter().map(|e| (e.local.eject_ps, e.local.flit_ps));
-        let timing: Vec<_> = links.chain(injects).chain(ejects).collect();
-        let connections = timing.len();
-        let forks = Arc::new(Forks::new(&routes));
+        let connections: Vec<_> = links
+            .chain(injects)
+            .chain(ejects)
+            .map(|(latency_ps, flit_ps)| Connection {
+                latency_ps,
+                flit_ps,
+                wake_at: u64::MAX,
+                ..Connection::default()
+            })
+            .collect();
+        let longest = connections.iter().map(|c| c.latency_ps.max(c.flit_ps)).max().unwrap_or(1);
+        let forks = Arc::new(Forks::new(&topology, &routes));
         let counters = Self::silent(&topology);
+        let ejections = (topology.links().len() + topology.endpoints().len()) as u32;
         Self {
             topology,
             routes,
             forks,
             slots: limits.packets.max(1),
-            timing,
-            busy_until: vec![0; connections],
-            wake_set: vec![false; connections],
-            requests: vec![VecDeque::new(); connections],
-            queues: vec![VecDeque::new(); connections],
-            occupied: vec![0; connections],
+            connections,
+            ejections,
             stored: Vec::new(),
             free: Vec::new(),
             heads: VecDeque::new(),
-            events: BinaryHeap::new(),
-            sequence: 0,
+            events: Calendar::new(longest),
             base_ps: 0,
             horizon_ps: 0,
             counters,
@@ -188,22 +241,8 @@ impl PacketNoc {
         }
     }
 
-    fn inject_connection(&self, endpoint: EndpointId) -> Connection {
-        self.topology.links().len() + endpoint.index()
-    }
-
-    fn eject_connection(&self, endpoint: EndpointId) -> Connection {
-        self.topology.links().len() + self.topology.endpoints().len() + endpoint.index()
-    }
-
-    /// Ejection connections lead out of the network, so no queue limits them.
-    fn has_queue(&self, connection: Connection) -> bool {
-        connection < self.topology.links().len() + self.topology.endpoints().len()
-    }
-
-    fn schedule(&mut self, at_ps: u64, event: Event) {
-        self.sequence += 1;
-        self.events.push(Reverse((at_ps, self.sequence, event)));
+    fn inject_connection(&self, endpoint: EndpointId) -> u32 {
+        self.topology.links().len() as u32 + endpoint.0
     }
 
     fn store(&mut self, packet: Stored) -> u32 {
@@ -216,140 +255,147 @@ impl PacketNoc {
         }
     }
 
-    fn connection_of(&self, packet: u32, output: Option<Output>) -> Connection {
-        let route = self.stored[packet as usize].route;
-        match output {
-            None => self.inject_connection(self.routes.source(route)),
-            Some(Output::Link(i)) => self.routes.links(route)[i as usize].link.index(),
-            Some(Output::Leg(i)) => self.eject_connection(self.routes.legs(route)[i as usize].destination),
-        }
-    }
-
-    fn request(&mut self, packet: u32, output: Option<Output>, now: u64) {
-        let connection = self.connection_of(packet, output);
-        self.requests[connection].push_back(Request { packet, output, since_ps: now });
-        self.serve(connection, now);
+    fn request(&mut self, packet: u32, output: Output, now: u64) {
+        let connection = &mut self.connections[output.connection as usize];
+        connection.requests.push_back(Request { packet, to: output.to, since_ps: now });
+        self.serve(output.connection, now);
     }
 
     /// The packet has become the head of its queue: it asks for all its branches.
     fn become_head(&mut self, packet: u32, now: u64) {
         let Stored { route, node, .. } = self.stored[packet as usize];
-        let forks = Arc::clone(&self.forks);
-        let outputs = forks.outputs(route, node);
-        self.stored[packet as usize].branches_left = outputs.len() as u32;
+        let outputs = self.forks.outputs(route, node);
+        self.stored[packet as usize].branches_left = outputs.len() as u16;
         if outputs.is_empty() {
-            self.leave_queue(packet, now); // All that lay beyond is lost behind dead links.
+            // All that lay beyond is lost behind dead links.
+            let Stored { queue, tail_out_ps, .. } = self.stored[packet as usize];
+            self.leave_queue(queue, tail_out_ps.max(now), now);
+            self.free.push(packet);
         }
-        for &output in outputs {
-            self.request(packet, Some(output), now);
+        for i in outputs {
+            let output = self.forks.outputs[i];
+            self.request(packet, output, now);
         }
     }
 
-    fn serve(&mut self, connection: Connection, now: u64) {
-        while let Some(&request) = self.requests[connection].front() {
-            if self.busy_until[connection] > now {
-                if !self.wake_set[connection] {
-                    self.wake_set[connection] = true;
-                    self.schedule(self.busy_until[connection], Event::Wake { connection });
+    fn serve(&mut self, id: u32, now: u64) {
+        loop {
+            let connection = &mut self.connections[id as usize];
+            let Some(&request) = connection.requests.front() else { return };
+            let mut again = u64::MAX;
+            if connection.busy_until > now {
+                again = connection.busy_until;
+            } else if id < self.ejections && connection.slots_in_use(now) >= self.slots {
+                // If no slot is about to be free, the packet that leaves the queue calls again.
+                again = connection.freed.front().copied().unwrap_or(u64::MAX);
+                if again == u64::MAX {
+                    return;
+                }
+            }
+            if again != u64::MAX {
+                if connection.wake_at > again {
+                    connection.wake_at = again;
+                    self.events.schedule(again, Event::new(WAKE, id).0);
                 }
                 return;
             }
-            if self.has_queue(connection) && self.occupied[connection] >= self.slots {
-                return; // A freed slot calls again.
-            }
-            self.requests[connection].pop_front();
-            self.start(connection, request, now);
+            connection.requests.pop_front();
+            self.start(id, request, now);
         }
     }
 
-    fn start(&mut self, connection: Connection, request: Request, now: u64) {
-        let (latency_ps, flit_ps) = self.timing[connection];
+    fn start(&mut self, id: u32, request: Request, now: u64) {
         let packet = self.stored[request.packet as usize];
-        let slowest_ps = packet.slowest_ps.max(flit_ps);
+        let connection = &mut self.connections[id as usize];
+        let slowest_ps = packet.slowest_ps.max(connection.flit_ps);
         let occupied_ps = u64::from(packet.flits) * slowest_ps;
-        self.busy_until[connection] = now + occupied_ps;
+        let latency_ps = connection.latency_ps;
+        connection.busy_until = now + occupied_ps;
         self.horizon_ps = self.horizon_ps.max(now + occupied_ps);
-        match request.output {
-            Some(Output::Leg(leg)) => {
-                let tail_ps = now + latency_ps + u64::from(packet.flits - 1) * slowest_ps;
-                let (route, tag, injected_ps) = (packet.route, packet.tag, packet.injected_ps);
-                self.schedule(tail_ps, Event::Arrives { route, leg, tag, injected_ps });
+        let (kind, at) = if id >= self.ejections {
+            (ARRIVES, now + latency_ps + u64::from(packet.flits - 1) * slowest_ps)
+        } else {
+            connection.occupied += 1;
+            connection.packets += 1;
+            connection.flits += u64::from(packet.flits);
+            connection.stall_ps += now - request.since_ps;
+            connection.peak_queue = connection.peak_queue.max(connection.occupied);
+            (HEAD_ARRIVES, now + latency_ps)
+        };
+        let next = Stored { node: request.to, slowest_ps, queue: id, ..packet };
+        let tail_out_ps = packet.tail_out_ps.max(now + occupied_ps);
+        let injects = id >= self.topology.links().len() as u32 && id < self.ejections;
+        if injects || packet.branches_left == 1 {
+            // The last copy goes on in the packet's own record.
+            self.stored[request.packet as usize] = Stored { tail_out_ps: 0, ..next };
+            self.events.schedule(at, Event::new(kind, request.packet).0);
+            if !injects {
+                self.leave_queue(packet.queue, tail_out_ps, now);
             }
-            output => {
-                self.occupied[connection] += 1;
-                let node = match output {
-                    Some(Output::Link(i)) => {
-                        let class = self.topology.links()[connection].class.index();
-                        self.counters.crossings[class] += 1;
-                        self.counters.flit_crossings[class] += u64::from(packet.flits);
-                        let link = &mut self.counters.links[connection];
-                        link.packets += 1;
-                        link.flits += u64::from(packet.flits);
-                        link.stall_ps += now - request.since_ps;
-                        link.peak_queue = link.peak_queue.max(self.occupied[connection]);
-                        i + 1
-                    }
-                    _ => 0,
-                };
-                let next = self.store(Stored { node, slowest_ps, queue: connection, ..packet });
-                self.schedule(now + latency_ps, Event::HeadArrives { packet: next });
-            }
-        }
-        if request.output.is_none() {
-            self.free.push(request.packet); // The source queue's record; the copy goes on by itself.
             return;
         }
         let stored = &mut self.stored[request.packet as usize];
         stored.branches_left -= 1;
-        stored.tail_out_ps = stored.tail_out_ps.max(now + occupied_ps);
-        if stored.branches_left == 0 {
-            self.leave_queue(request.packet, now);
-        }
+        stored.tail_out_ps = tail_out_ps;
+        let copy = self.store(Stored { tail_out_ps: 0, ..next });
+        self.events.schedule(at, Event::new(kind, copy).0);
     }
 
-    /// All branches have started: the slot is free once the tail has gone, the next packet asks at once.
-    fn leave_queue(&mut self, packet: u32, now: u64) {
-        let Stored { queue, tail_out_ps, .. } = self.stored[packet as usize];
-        self.free.push(packet);
-        self.queues[queue].pop_front();
-        self.schedule(tail_out_ps.max(now), Event::SlotFree { connection: queue });
+    /// All branches of a queue's head have started: its slot is free once the tail has gone, the next packet asks at once.
+    fn leave_queue(&mut self, queue: u32, tail_out_ps: u64, now: u64) {
+        let connection = &mut self.connections[queue as usize];
+        connection.queue.pop_front();
+        let free_at = tail_out_ps.max(now);
+        connection.free_slot(free_at);
+        if !connection.requests.is_empty() && connection.wake_at > free_at {
+            connection.wake_at = free_at;
+            self.events.schedule(free_at, Event::new(WAKE, queue).0);
+        }
         // A list, not a call: a long queue must not become a deep stack.
-        self.heads.extend(self.queues[queue].front());
+        self.heads.extend(connection.queue.front());
     }
 
     fn handle(&mut self, now: u64, event: Event, verdicts: &mut VerdictSink<'_>, end_ps: &mut u64) {
-        match event {
-            Event::Inject { packet } => self.request(packet, None, now),
-            Event::HeadArrives { packet } => {
-                let queue = self.stored[packet as usize].queue;
-                self.queues[queue].push_back(packet);
-                if self.queues[queue].len() == 1 {
-                    self.heads.push_back(packet);
+        let index = event.0 & ((1 << KIND) - 1);
+        match event.0 >> KIND {
+            INJECT => {
+                let source = self.routes.source(self.stored[index as usize].route);
+                let connection = self.inject_connection(source);
+                self.request(index, Output { connection, to: 0 }, now);
+            }
+            HEAD_ARRIVES => {
+                let queue = &mut self.connections[self.stored[index as usize].queue as usize].queue;
+                queue.push_back(index);
+                if queue.len() == 1 {
+                    self.heads.push_back(index);
                 }
             }
-            Event::Wake { connection } => {
-                self.wake_set[connection] = false;
-                self.serve(connection, now);
-            }
-            Event::SlotFree { connection } => {
-                self.occupied[connection] -= 1;
-                self.serve(connection, now);
-            }
-            Event::Arrives { route, leg, tag, injected_ps } => {
-                let leg = self.routes.legs(route)[leg as usize];
-                let source = self.routes.source(route);
-                self.counters.count_arrival(&self.topology, source, &leg, now - injected_ps, 1);
-                self.counters.in_flight -= 1;
-                self.counters.endpoints[leg.destination.index()].ejected += 1;
-                let at_ps = now - self.base_ps;
-                *end_ps = (*end_ps).max(at_ps);
-                let fate = Fate::Arrived { at_ps };
-                verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
+            ARRIVES => self.arrive(index, now, verdicts, end_ps),
+            _ => {
+                let connection = &mut self.connections[index as usize];
+                if connection.wake_at <= now {
+                    connection.wake_at = u64::MAX;
+                }
+                self.serve(index, now);
             }
         }
         while let Some(head) = self.heads.pop_front() {
             self.become_head(head, now);
         }
+    }
+
+    fn arrive(&mut self, packet: u32, now: u64, verdicts: &mut VerdictSink<'_>, end_ps: &mut u64) {
+        let Stored { route, node, tag, injected_ps, .. } = self.stored[packet as usize];
+        self.free.push(packet);
+        let leg = self.routes.legs(route)[node as usize];
+        let source = self.routes.source(route);
+        self.counters.count_arrival(&self.topology, source, &leg, now - injected_ps, 1);
+        self.counters.in_flight -= 1;
+        self.counters.endpoints[leg.destination.index()].ejected += 1;
+        let at_ps = now - self.base_ps;
+        *end_ps = (*end_ps).max(at_ps);
+        let fate = Fate::Arrived { at_ps };
+        verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
     }
 
     fn inject(&mut self, injection: &Injection, verdicts: &mut VerdictSink<'_>) {
@@ -359,6 +405,17 @@ impl PacketNoc {
         let source = routes.source(route);
         self.counters.packets += 1;
         self.counters.endpoints[source.index()].injected += 1;
+        let packet = Stored {
+            route,
+            node: 0,
+            flits: flits.max(1),
+            branches_left: 0,
+            tag,
+            queue: 0,
+            injected_ps: now,
+            slowest_ps: 0,
+            tail_out_ps: now,
+        };
         let mut enters = false;
         for (i, leg) in routes.legs(route).iter().enumerate() {
             self.counters.copies_owed += 1;
@@ -370,8 +427,8 @@ impl PacketNoc {
             }
             self.counters.in_flight += 1;
             if leg.destination == source {
-                let event = Event::Arrives { route, leg: i as u32, tag, injected_ps: now };
-                self.schedule(now + leg.latency_ps(flits), event);
+                let looped = self.store(Stored { node: i as u32, ..packet });
+                self.events.schedule(now + leg.latency_ps(flits), Event::new(ARRIVES, looped).0);
             } else {
                 enters = true;
             }
@@ -379,18 +436,8 @@ impl PacketNoc {
         // A packet whose remote copies are all lost still crosses the links before the dead one, as the
         // analytic level counts it.
         if enters || !routes.links(route).is_empty() {
-            let packet = self.store(Stored {
-                route,
-                node: 0,
-                flits: flits.max(1),
-                tag,
-                injected_ps: now,
-                slowest_ps: 0,
-                branches_left: 0,
-                tail_out_ps: now,
-                queue: 0,
-            });
-            self.schedule(now, Event::Inject { packet });
+            let stored = self.store(packet);
+            self.events.schedule(now, Event::new(INJECT, stored).0);
         }
     }
 }
@@ -411,39 +458,52 @@ impl Noc for PacketNoc {
         }
         let limit = until_ps.map(|until| self.base_ps + until);
         let mut end_ps = 0;
-        while let Some(&Reverse((now, _, event))) = self.events.peek() {
+        while let Some(now) = self.events.next() {
             if limit.is_some_and(|limit| now > limit) {
                 break;
             }
-            self.events.pop();
+            let Some((now, event)) = self.events.pop() else { break };
             self.horizon_ps = self.horizon_ps.max(now);
-            self.handle(now, event, verdicts, &mut end_ps);
+            self.handle(now, Event(event), verdicts, &mut end_ps);
         }
         // A drained network is idle from its horizon on, so the next call may start there.
         self.base_ps = limit.unwrap_or(self.horizon_ps);
         if self.base_ps > REWIND_PS && self.events.is_empty() && self.horizon_ps <= self.base_ps {
             // Nothing is under way or occupied any more: time may start again before it leaves 64 bits.
-            self.busy_until.fill(0);
+            for connection in &mut self.connections {
+                connection.slots_in_use(self.horizon_ps);
+                connection.busy_until = 0;
+            }
+            self.events.clear();
             (self.base_ps, self.horizon_ps) = (0, 0);
         }
         TickOutcome { end_ps, in_flight: self.counters.in_flight }
     }
 
     fn counters(&self) -> NocCounters {
-        self.counters.clone()
+        let mut counters = self.counters.clone();
+        for (i, link) in self.topology.links().iter().enumerate() {
+            let connection = &self.connections[i];
+            let class = link.class.index();
+            counters.crossings[class] += connection.packets;
+            counters.flit_crossings[class] += connection.flits;
+            counters.links[i] = LinkCounters {
+                packets: connection.packets,
+                flits: connection.flits,
+                stall_ps: connection.stall_ps,
+                peak_queue: connection.peak_queue,
+            };
+        }
+        counters
     }
 
     fn reset(&mut self) {
-        self.busy_until.fill(0);
-        self.wake_set.fill(false);
-        self.requests.iter_mut().for_each(VecDeque::clear);
-        self.queues.iter_mut().for_each(VecDeque::clear);
-        self.occupied.fill(0);
+        self.connections.iter_mut().for_each(Connection::clear);
         self.stored.clear();
         self.free.clear();
         self.heads.clear();
         self.events.clear();
-        (self.sequence, self.base_ps, self.horizon_ps) = (0, 0, 0);
+        (self.base_ps, self.horizon_ps) = (0, 0);
         self.counters = Self::silent(&self.topology);
     }
 }

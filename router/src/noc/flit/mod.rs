@@ -192,6 +192,14 @@ impl FlitNetwork {
         topology: Arc<Topology>,
         routes: &RouteTable,
     ) -> Result<Self, Vec<SpecError>> {
+        if spec.channels < routes.virtual_channels() {
+            return Err(vec![SpecError::OutOfRange {
+                what: "the number of virtual channels for these routes",
+                given: spec.channels.into(),
+                least: routes.virtual_channels().into(),
+                most: 32,
+            }]);
+        }
         let routing = Arc::new(DimensionOrder::xy().with_channels(spec.channels));
         Self::with(spec, topology, routing, None, Some(routes))
     }

@@ -129,8 +129,9 @@ impl Plan {
             },
             router_of: topology.endpoints().iter().map(|endpoint| endpoint.router.0).collect(),
             restless: turns(spec.vc_allocator) || turns(spec.switch_allocator) || spec.timeouts.is_some(),
-            dead_endpoints: (0..topology.endpoints().len() as u32)
-                .any(|e| topology.is_endpoint_dead(EndpointId(e))),
+            // Copies to dead endpoints are no part of compiled routes.
+            dead_endpoints: routes.is_none()
+                && (0..topology.endpoints().len() as u32).any(|e| topology.is_endpoint_dead(EndpointId(e))),
             region_of: Vec::new(),
             regions: 1,
             seed: 0,
