@@ -15,8 +15,11 @@ pub(super) struct Calendar {
     /// Events of the bucket that is being worked on, and any that come before its end.
     near: BinaryHeap<Reverse<Entry>>,
     ring: Vec<Vec<Entry>>,
-    /// Events beyond the ring.
-    far: BinaryHeap<Reverse<Entry>>,
+    /// Events beyond the ring, latest first once sorted: a tick's injections come all at once and are sorted once.
+    far: Vec<Entry>,
+    far_is_sorted: bool,
+    /// Events beyond the ring that came after it was sorted.
+    late: BinaryHeap<Reverse<Entry>>,
     /// log2 of a bucket's length.
     shift: u32,
     /// The bucket being worked on, counted from time 0.
@@ -29,11 +32,14 @@ pub(super) struct Calendar {
 impl Calendar {
     /// For events that mostly lie less than `ahead` from when they are scheduled.
     pub(super) fn new(ahead: u64) -> Self {
-        let shift = (ahead / (BUCKETS as u64 / 4)).max(1).ilog2();
+        // A bucket is short enough that it holds few events, and long enough that few are empty.
+        let shift = (ahead / 16).max(1).ilog2();
         Self {
             near: BinaryHeap::new(),
             ring: vec![Vec::new(); BUCKETS],
-            far: BinaryHeap::new(),
+            far: Vec::new(),
+            far_is_sorted: false,
+            late: BinaryHeap::new(),
             shift,
             bucket: 0,
             ringed: 0,
@@ -50,9 +56,34 @@ impl Calendar {
         } else if bucket < self.bucket + BUCKETS as u64 {
             self.ring[bucket as usize % BUCKETS].push(entry);
             self.ringed += 1;
+        } else if self.far_is_sorted {
+            self.late.push(Reverse(entry));
         } else {
-            self.far.push(Reverse(entry));
+            self.far.push(entry);
         }
+    }
+
+    /// The first event beyond the ring; it is taken if it lies before `end`.
+    fn take_far(&mut self, end: Option<u64>) -> Option<Entry> {
+        if !self.far_is_sorted && !self.far.is_empty() {
+            self.far.sort_unstable_by(|a, b| b.cmp(a));
+            self.far_is_sorted = true;
+        }
+        let late = self.late.peek().map(|first| first.0);
+        let from_late = match (self.far.last(), late) {
+            (Some(far), Some(late)) => late < *far,
+            (far, _) => far.is_none(),
+        };
+        let first = if from_late { late } else { self.far.last().copied() }?;
+        if end.is_some_and(|end| first.0 < end) {
+            if from_late {
+                self.late.pop();
+            } else {
+                self.far.pop();
+                self.far_is_sorted = !self.far.is_empty();
+            }
+        }
+        Some(first)
     }
 
     /// Time of the next event.
@@ -61,18 +92,14 @@ impl Calendar {
             if self.ringed > 0 {
                 self.bucket += 1;
             } else {
-                self.bucket = self.far.peek()?.0.0 >> self.shift;
+                self.bucket = self.take_far(None)?.0 >> self.shift;
             }
             let own = &mut self.ring[self.bucket as usize % BUCKETS];
             self.ringed -= own.len();
             self.near.extend(own.drain(..).map(Reverse));
             // What lay beyond the ring may lie inside it now.
             let end = (self.bucket + BUCKETS as u64) << self.shift;
-            while let Some(&Reverse(entry)) = self.far.peek() {
-                if entry.0 >= end {
-                    break;
-                }
-                self.far.pop();
+            while let Some(entry) = self.take_far(Some(end)).filter(|entry| entry.0 < end) {
                 match entry.0 >> self.shift {
                     bucket if bucket <= self.bucket => self.near.push(Reverse(entry)),
                     bucket => {
@@ -91,13 +118,15 @@ impl Calendar {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.near.is_empty() && self.ringed == 0 && self.far.is_empty()
+        self.near.is_empty() && self.ringed == 0 && self.far.is_empty() && self.late.is_empty()
     }
 
     /// Forgets all events; time starts again at 0.
     pub(super) fn clear(&mut self) {
         self.near.clear();
         self.far.clear();
+        self.late.clear();
+        self.far_is_sorted = false;
         self.ring.iter_mut().for_each(Vec::clear);
         (self.bucket, self.ringed, self.scheduled) = (0, 0, 0);
     }
