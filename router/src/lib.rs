@@ -14,7 +14,7 @@
 //! | [`flit::FlitNoc`] | virtual channels, credits, allocators, cycle by cycle | O(flits x hops) a packet |
 //!
 //! Apart from chips, [`flit::FlitNetwork`] moves any traffic under any strategy, [`ReservationMesh`] is a wormhole router
-//! of flits with a reservation table and handshake links, [`traffic`] makes packets to study a mesh with, [`measure`] measures one. Which way
+//! of flits with a reservation table and handshake links, [`DeflectionNetwork`] a router without buffers, [`traffic`] makes packets to study a mesh with, [`measure`] measures one. Which way
 //! packets may go is a [routing function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves
 //! one free of deadlock on a network, or names the cycle.
 //!
@@ -45,9 +45,9 @@ pub mod traffic;
 pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
 pub use noc::flit;
 pub use noc::{
-    Analytic, Fate, Injection, Level, MeshPort, Neighbour, Noc, PacketNoc, Published, QueueLimits,
-    ReservationError, ReservationHost, ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink,
-    WaitingHead, WormFlit,
+    Analytic, DeflectionError, DeflectionNetwork, DeflectionSpec, Fate, FlitInside, Injection, Level, Livelock,
+    MeshPort, Neighbour, Noc, Order, PacketNoc, Published, QueueLimits, ReservationError, ReservationHost,
+    ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink, WaitingHead, WormFlit,
 };
 pub use route::{DropCause, Leg, RouteError, RouteId, RouteLink, RouteRequest, RouteTable};
 pub use routing::{

@@ -1,12 +1,14 @@
 //! The network as the chip sees it: packets in, times and losses out.
 
 mod analytic;
+mod deflection;
 pub mod flit;
 mod levels;
 mod packet;
 mod reservation;
 
 pub use analytic::Analytic;
+pub use deflection::{DeflectionError, DeflectionNetwork, DeflectionSpec, FlitInside, Livelock, Order};
 pub use levels::{Neighbour, Published};
 pub use packet::{PacketNoc, QueueLimits};
 pub use reservation::{
