@@ -319,7 +319,7 @@ impl Measurement {
         let packets = self.loads.router_packets.iter().sum();
         let pushes = self.loads.router_pushes.iter().sum::<u64>();
         let over_links = self.loads.link_flits.iter().sum::<u64>();
-        if self.loads.router_pushes.is_empty() {
+        if self.is_bufferless() {
             // Routers without buffers compute a route and turn a switch for every flit.
             return Some(RouterEvents {
                 routes: packets,
@@ -342,6 +342,11 @@ impl Measurement {
             local_flits: (flits - over_links.min(flits)) + (pushes - over_links.min(pushes)),
             router_cycles: self.cycles * topology.router_count() as u64,
         })
+    }
+
+    /// Whether its routers have no buffers.
+    pub fn is_bufferless(&self) -> bool {
+        !self.loads.router_flits.is_empty() && self.loads.router_pushes.is_empty()
     }
 
     /// Flits over links, by link class.
