@@ -6,8 +6,10 @@ use crate::noc::{DeflectionNetwork, Livelock};
 use crate::topology::{LinkId, RouterId};
 
 /// A network at the flit level, of the kind a strategy is made for.
-// One a measurement: the difference in size is no loss.
-#[allow(clippy::large_enum_variant)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one a measurement, so the difference in size is no loss"
+)]
 pub enum FlitEngine {
     /// Virtual-channel routers.
     Channels(FlitNetwork),
