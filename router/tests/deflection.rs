@@ -336,7 +336,6 @@ fn every_class_of_links_takes_its_time() {
 /// Two flits want one link in one cycle: the older takes it, the younger goes round.
 #[test]
 fn the_older_takes_the_link_and_the_younger_goes_round() {
-    // Endpoint 0 and 6 are two hops from router 4, in the middle of 3 x 3; flits come from south and north and want east.
     let topology = mesh(3, 3, 1);
     let offer = |created, tag| Offer { created, destination: EndpointId(5), flits: 1, tag };
     let spec = DeflectionSpec::default();
@@ -344,12 +343,13 @@ fn the_older_takes_the_link_and_the_younger_goes_round() {
         let host = run(&topology, &spec, packets);
         host.arrivals.into_iter().find(|arrival| arrival.offer.tag == tag).expect("all arrive")
     };
-    // From the west router 3 and through the middle, 4: both are there in the same cycle.
+    // From router 3 in the west through router 4 in the middle to 5 in the east. The middle's own flit, three cycles
+    // younger, comes in when that from the west is there.
     let (west, own) = ((3, offer(0, 0)), (4, offer(3, 1)));
     let alone = of(&[own], 1);
     assert_eq!((of(&[west, own], 0).arrived, of(&[west, own], 0).routers), (4 + 6, 3));
     let second = of(&[west, own], 1);
-    // Up or down and then east are no deflection more than two hops: north is free first.
+    // West is the first direction that is free; back in the middle, nobody is in its way.
     assert_eq!((alone.routers, second.routers), (2, 4));
     assert_eq!(second.arrived - alone.arrived, 6);
     // As old as each other: the lower source first, even if it comes in only now.

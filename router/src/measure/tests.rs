@@ -4,7 +4,7 @@ use super::*;
 use crate::noc::flit::RouterSpec;
 use crate::noc::{Analytic, Noc, PacketNoc, QueueLimits};
 use crate::routing::strategy;
-use crate::topology::{EndpointId, Topology};
+use crate::topology::{Coord, Direction, EndpointId, Topology};
 use crate::traffic::{Replay, Shape, Synthetic, TrafficSpec};
 use std::sync::Arc;
 
@@ -241,4 +241,10 @@ fn what_does_not_fit_is_told() {
     let bad = RouterSpec { depth: 0, ..spec };
     let errors = Design::new(topology, strategy("xy").unwrap(), Some(0), &bad, 1).map(|_| ()).unwrap_err();
     assert!(errors.len() >= 3, "{errors:?}");
+    // A router with more inputs than outputs cannot do without buffers.
+    let mut topology = Topology::mesh(&mesh_spec(2, 2, 1, &RouterSpec::default())).unwrap();
+    topology.kill_link(Coord { x: 0, y: 0 }, Direction::East).unwrap();
+    let deflection = strategy("deflection").unwrap();
+    let errors = Design::new(Arc::new(topology), deflection, None, &RouterSpec::default(), 1).map(|_| ());
+    assert!(matches!(errors.unwrap_err()[..], [DesignError::Deflection(_)]));
 }

@@ -48,7 +48,8 @@ pub(super) fn of_age(age: u128) -> (u64, EndpointId) {
 /// destination's router it leaves first. So it is gone at the start of T + `bound`.
 ///
 /// To look for the oldest costs a look at every flit, so a new one is taken on once in `bound` cycles only; it then has to be
-/// gone, unless an older one came in, which takes its place. As only finitely many are older, every flit arrives.
+/// gone, unless an older one came in, which takes its place. As only finitely many are older, every flit arrives. With golden
+/// flits it does within (slots + 1) x `bound`, as its slot's turn comes; there is a slot for every place on a wire.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
     pub(super) bound: u64,
