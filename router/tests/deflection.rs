@@ -352,9 +352,13 @@ fn the_older_takes_the_link_and_the_younger_goes_round() {
     // West is the first direction that is free; back in the middle, nobody is in its way.
     assert_eq!((alone.routers, second.routers), (2, 4));
     assert_eq!(second.arrived - alone.arrived, 6);
-    // As old as each other: the lower source first, even if it comes in only now.
-    let (older, younger) = ((4, offer(0, 0)), (3, offer(0, 1)));
-    assert_eq!((of(&[older, younger], 0).routers, of(&[older, younger], 1).routers), (2, 3));
+    // As old as each other: the lower source first. The fourth flit of the middle's packet is there with that from the side.
+    let long = |to| Offer { created: 0, destination: EndpointId(to), flits: 4, tag: 1 };
+    let short = |to| Offer { flits: 1, tag: 0, ..long(to) };
+    let from_west = [(3, short(5)), (4, long(5))];
+    assert_eq!((of(&from_west, 0).routers, of(&from_west, 1).routers), (3, 4));
+    let from_east = [(5, short(3)), (4, long(3))];
+    assert_eq!((of(&from_east, 0).routers, of(&from_east, 1).routers), (5, 2));
 }
 
 /// What an endpoint cannot take is sent on and comes back.
