@@ -13,10 +13,11 @@
 //! | [`PacketNoc`] | finite bandwidth, finite queues, back-pressure | O(hops log packets) a packet |
 //! | [`flit::FlitNoc`] | virtual channels, credits, allocators, cycle by cycle | O(flits x hops) a packet |
 //!
-//! Apart from chips, [`flit::FlitNetwork`] moves any traffic under any strategy, [`ReservationMesh`] is a wormhole router
-//! of flits with a reservation table and handshake links, [`traffic`] makes packets to study a mesh with, [`measure`] measures one. Which way
-//! packets may go is a [routing function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves
-//! one free of deadlock on a network, or names the cycle.
+//! Apart from chips, [`flit::FlitNetwork`] moves any traffic under any strategy, [`ReservationMesh`] is a wormhole
+//! router of flits with a reservation table and handshake links, [`DeflectionNetwork`] a router without buffers,
+//! [`traffic`] makes packets to study a mesh with, [`measure`] measures one. Which way packets may go is a [routing
+//! function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves one free of deadlock on a
+//! network, or names the cycle.
 //!
 //! Invariants and the tests that hold them:
 //! - copies owed = delivered + dropped + in flight, at every call: `conservation`;
@@ -28,6 +29,8 @@
 //! - slots taken = flits on the way and in buffers + credits on the way back, after every cycle:
 //!   `nothing_is_lost_and_the_books_balance_every_cycle`;
 //! - any number of regions gives the same cycles: `regions_change_nothing`;
+//! - without buffers, a link carries one flit a cycle and the oldest flit is never deflected:
+//!   `nothing_is_lost_and_the_oldest_always_advances`;
 //! - curves measured with other simulators come out to their last digit: `conformance_with_measured_curves`;
 //! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`;
 //! - every strategy is proven on every network it is made for: `every_strategy_is_proven_on_every_network_it_is_made_for`.
@@ -45,9 +48,9 @@ pub mod traffic;
 pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
 pub use noc::flit;
 pub use noc::{
-    Analytic, Fate, Injection, Level, MeshPort, Neighbour, Noc, PacketNoc, Published, QueueLimits,
-    ReservationError, ReservationHost, ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink,
-    WaitingHead, WormFlit,
+    Analytic, DeflectionError, DeflectionNetwork, DeflectionSpec, Fate, FlitInside, Injection, Level, Livelock,
+    MeshPort, Neighbour, Noc, Order, PacketNoc, Published, QueueLimits, ReservationError, ReservationHost,
+    ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink, WaitingHead, WormFlit,
 };
 pub use route::{DropCause, Leg, RouteError, RouteId, RouteLink, RouteRequest, RouteTable};
 pub use routing::{

@@ -63,7 +63,8 @@ fn work(settings: &Settings, key: &PointKey, found: &Measurement, topology: &Top
     let strategy = settings.strategies.iter().find(|s| s.name == key.strategy);
     let channels = u64::from(strategy.map_or(1, |s| s.channels));
     // Four links and the cores of a router; ports are few.
-    let buffers = (4 + u64::from(settings.cores_per_router)) * channels * topology.router_count() as u64;
+    let inputs = if found.is_bufferless() { 0 } else { 4 + u64::from(settings.cores_per_router) };
+    let buffers = inputs * channels * topology.router_count() as u64;
     let class_flits = found.class_flits(topology);
     let events: Option<measure::RouterEvents> = found.events(topology);
     RouterWork {

@@ -1,6 +1,8 @@
 //! What is measured: a network, a routing strategy and a router that fit together.
 
+use super::engine::FlitEngine;
 use crate::noc::flit::{FlitNetwork, RouterSpec, SpecError};
+use crate::noc::{DeflectionError, DeflectionNetwork, DeflectionSpec, Order};
 use crate::route::{RouteError, RouteRequest, RouteTable};
 use crate::routing::{FirstLegal, Needs, Routing, RoutingError, RoutingStrategy, Selection, selection};
 use crate::topology::{EndpointId, LinkClass, LocalClass, MeshSpec, Topology};
@@ -18,6 +20,9 @@ pub enum DesignError {
     /// The router does not take the network.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// The bufferless router does not take the network.
+    #[error(transparent)]
+    Deflection(#[from] DeflectionError),
     /// It is made for routers of another kind.
     #[error("`{name}` needs {what}, which the virtual-channel router is not")]
     Router {
@@ -35,12 +40,15 @@ pub struct Design {
     routing: Arc<dyn Routing>,
     selection: Option<Arc<dyn Selection>>,
     spec: RouterSpec,
+    /// What the routers are instead, if the strategy is made for such.
+    deflection: Option<DeflectionSpec>,
 }
 
 impl Design {
     /// The strategy with its own selection on a network of such routers. `channels` of them; `None` is as many as the strategy
     /// needs, and at least as many as the spec has. Where the strategy needs a channel to hold one packet at a time,
-    /// routers wait for tail credits, unless no packet is longer than `most_flits` = 1: such move as a whole.
+    /// routers wait for tail credits, unless no packet is longer than `most_flits` = 1: such move as a whole. A strategy that
+    /// deflects gets routers without buffers, as fast as the spec's without waiting, and one channel.
     ///
     /// # Errors
     /// Everything that does not fit.
@@ -57,11 +65,19 @@ impl Design {
         match strategy.needs {
             Needs::Nothing => {}
             Needs::OnePacketAChannel => spec.wait_for_tail_credit = most_flits > 1,
-            Needs::Deflection => return router("a router that deflects"),
+            Needs::Deflection => spec.channels = channels.unwrap_or(1),
             Needs::Timeouts => return router("a router with timeouts"),
         }
         let mut errors: Vec<DesignError> =
             spec.check(&topology).err().unwrap_or_default().into_iter().map(DesignError::from).collect();
+        let deflection = (strategy.needs == Needs::Deflection).then(|| bufferless(&spec));
+        if let Some(Err(wrong)) = deflection.as_ref().map(|own| own.check(&topology)) {
+            // Numbers out of range that both kinds have are told once.
+            let own = wrong.into_iter().map(DesignError::from);
+            let new = |error: &DesignError| errors.iter().all(|e| e.to_string() != error.to_string());
+            let own: Vec<_> = own.filter(new).collect();
+            errors.extend(own);
+        }
         match strategy.build(&topology, spec.channels) {
             Ok(routing) if errors.is_empty() => Ok(Self {
                 topology,
@@ -71,6 +87,7 @@ impl Design {
                     .filter(|selection| selection.name() != FirstLegal.name())
                     .map(Arc::from),
                 spec,
+                deflection,
             }),
             Ok(_) => Err(errors),
             Err(error) => {
@@ -100,13 +117,24 @@ impl Design {
         &self.spec
     }
 
+    /// The routers where they have no buffers.
+    pub fn deflection(&self) -> Option<&DeflectionSpec> {
+        self.deflection.as_ref()
+    }
+
     /// The network at the flit level, empty.
     ///
     /// # Errors
     /// What the flit level does not take.
-    pub fn network(&self) -> Result<FlitNetwork, Vec<DesignError>> {
+    pub fn network(&self) -> Result<FlitEngine, Vec<DesignError>> {
         let (topology, routing) = (Arc::clone(&self.topology), Arc::clone(&self.routing));
+        if let Some(spec) = &self.deflection {
+            return DeflectionNetwork::new(topology, spec.clone())
+                .map(FlitEngine::from)
+                .map_err(|errors| errors.into_iter().map(DesignError::from).collect());
+        }
         FlitNetwork::new(self.spec.clone(), topology, routing, self.selection.clone())
+            .map(FlitEngine::from)
             .map_err(|errors| errors.into_iter().map(DesignError::from).collect())
     }
 
@@ -121,6 +149,18 @@ impl Design {
         let first: &dyn Selection = &FirstLegal;
         let selection = self.selection.as_deref().unwrap_or(first);
         RouteTable::build(&self.topology, &*self.routing, selection, &requests)
+    }
+}
+
+/// Bufferless routers with the stages of these that they have: none for channels, and oldest first.
+fn bufferless(spec: &RouterSpec) -> DeflectionSpec {
+    DeflectionSpec {
+        order: Order::OldestFirst,
+        router: u16::from(spec.routing) + u16::from(spec.switch_allocation) + u16::from(spec.traversal),
+        links: spec.links.clone(),
+        local: spec.local,
+        ejections: 1,
+        router_ejections: None,
     }
 }
 

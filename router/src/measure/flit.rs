@@ -1,12 +1,14 @@
 //! Traffic at the flit level.
 
 use super::design::Design;
-use super::measurement::{Loads, Waits};
+use super::engine::FlitEngine;
+use super::measurement::Loads;
 use super::replay::{ReplayPacket, TickMover};
 use super::spec::MeasureSpec;
 use super::steady::Mover;
 use super::tally::{Arrived, Tally};
-use crate::noc::flit::{Arrival, FlitNetwork, Host, LossCause, Offer, PacketHandle, Sources};
+use crate::noc::Livelock;
+use crate::noc::flit::{Arrival, Host, LossCause, Offer, PacketHandle, Sources};
 use crate::random::{derive, word};
 use crate::routing::{Load, RouteState, Routing};
 use crate::topology::{EndpointId, LinkId, RouterId, Topology};
@@ -197,18 +199,32 @@ impl<T: Traffic> Host for TrafficHost<T> {
 
 /// A flit network with its traffic.
 pub struct FlitMover<T> {
-    network: FlitNetwork,
+    network: FlitEngine,
     host: TrafficHost<T>,
     seed: u64,
+    /// The first flit that went round for ever; nothing moves after that.
+    livelock: Option<Livelock>,
     /// Packets that each endpoint was fed.
     fed: Vec<u64>,
 }
 
 impl<T: Traffic> FlitMover<T> {
     /// Both together. `seed` is for the draws of packets that are fed tick by tick.
-    pub fn new(network: FlitNetwork, host: TrafficHost<T>, seed: u64) -> Self {
+    pub fn new(network: impl Into<FlitEngine>, host: TrafficHost<T>, seed: u64) -> Self {
         let fed = vec![0; host.queues.len()];
-        Self { network, host, seed, fed }
+        Self { network: network.into(), host, seed, livelock: None, fed }
+    }
+
+    /// A flit that went round for ever, which only a fault of a router can bring about. What was measured then ends in a
+    /// standstill.
+    pub fn livelock(&self) -> Option<&Livelock> {
+        self.livelock.as_ref()
+    }
+
+    fn run(&mut self, until: u64) {
+        if self.livelock.is_none() {
+            self.livelock = self.network.run(until, &mut self.host).err();
+        }
     }
 
     fn loads_now(&self) -> Loads {
@@ -222,25 +238,22 @@ impl<T: Traffic> FlitMover<T> {
         for (endpoint, sent) in topology.endpoints().iter().zip(&self.host.sent) {
             pushes[endpoint.router.index()] += sent;
         }
-        let waits = |router| {
-            let stalls = network.stalls(router);
-            Waits { channel: stalls.channel, credit: stalls.credit, switch: stalls.switch }
-        };
         Loads {
             link_flits: links().map(|link| network.link_flits(link)).collect(),
             link_packets: links().map(|link| network.link_packets(link)).collect(),
             link_peaks: links().map(|link| network.peak(link).into()).collect(),
             router_flits: routers().map(|router| network.router_flits(router)).collect(),
             router_packets: routers().map(|router| network.router_packets(router)).collect(),
-            router_pushes: pushes,
-            waits: routers().map(waits).collect(),
+            // Nothing comes into buffers that are not there.
+            router_pushes: if network.has_buffers() { pushes } else { Vec::new() },
+            waits: routers().map(|router| network.waits(router)).collect(),
         }
     }
 }
 
 impl<T: Traffic> Mover for FlitMover<T> {
     fn advance(&mut self, until: u64) {
-        self.network.run(until, &mut self.host);
+        self.run(until);
     }
 
     fn learn(&mut self, now: u64) {
@@ -264,7 +277,7 @@ impl<T: Traffic> Mover for FlitMover<T> {
     }
 
     fn is_deadlocked(&self) -> bool {
-        self.network.deadlock().is_some()
+        self.network.is_deadlocked()
     }
 }
 
@@ -297,7 +310,10 @@ impl<T: Traffic> TickMover for FlitMover<T> {
                 return None;
             }
             let next = if self.network.is_silent() && due != u64::MAX { due.max(now) } else { now };
-            self.network.run(next + LOOK, &mut self.host);
+            self.run(next + LOOK);
+            if self.livelock.is_some() {
+                return None;
+            }
         }
         Some(self.host.last.max(base) - base)
     }
@@ -319,6 +335,6 @@ impl<T: Traffic> TickMover for FlitMover<T> {
     }
 
     fn is_deadlocked(&self) -> bool {
-        self.network.deadlock().is_some()
+        self.network.is_deadlocked()
     }
 }

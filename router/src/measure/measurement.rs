@@ -111,7 +111,7 @@ pub struct Loads {
     pub router_flits: Vec<u64>,
     /// Packets likewise.
     pub router_packets: Vec<u64>,
-    /// Flits that came into each router's buffers, from links and endpoints.
+    /// Flits that came into each router's buffers, from links and endpoints; empty where routers have none.
     pub router_pushes: Vec<u64>,
     /// Cycles that front flits of each router waited, by what for.
     pub waits: Vec<Waits>,
@@ -319,6 +319,18 @@ impl Measurement {
         let packets = self.loads.router_packets.iter().sum();
         let pushes = self.loads.router_pushes.iter().sum::<u64>();
         let over_links = self.loads.link_flits.iter().sum::<u64>();
+        if self.is_bufferless() {
+            // Routers without buffers compute a route and turn a switch for every flit.
+            return Some(RouterEvents {
+                routes: packets,
+                switch_grants: flits,
+                crossings: flits,
+                link_flits: self.class_flits(topology),
+                local_flits: (flits - over_links.min(flits)) + self.injected.flits,
+                router_cycles: self.cycles * topology.router_count() as u64,
+                ..RouterEvents::default()
+            });
+        }
         Some(RouterEvents {
             buffer_writes: pushes,
             buffer_reads: flits,
@@ -330,6 +342,11 @@ impl Measurement {
             local_flits: (flits - over_links.min(flits)) + (pushes - over_links.min(pushes)),
             router_cycles: self.cycles * topology.router_count() as u64,
         })
+    }
+
+    /// Whether its routers have no buffers.
+    pub fn is_bufferless(&self) -> bool {
+        !self.loads.router_flits.is_empty() && self.loads.router_pushes.is_empty()
     }
 
     /// Flits over links, by link class.

@@ -16,6 +16,7 @@
 //! link loads of all levels are the same.
 
 mod design;
+mod engine;
 mod flit;
 mod latencies;
 mod measurement;
@@ -26,6 +27,7 @@ mod steady;
 mod tally;
 
 pub use design::{CYCLE_PS, Design, DesignError, mesh_spec};
+pub use engine::FlitEngine;
 pub use flit::{FlitMover, TrafficHost};
 pub use latencies::{Latencies, LatencySummary};
 pub use measurement::{

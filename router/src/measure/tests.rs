@@ -4,7 +4,7 @@ use super::*;
 use crate::noc::flit::RouterSpec;
 use crate::noc::{Analytic, Noc, PacketNoc, QueueLimits};
 use crate::routing::strategy;
-use crate::topology::{EndpointId, Topology};
+use crate::topology::{Coord, Direction, EndpointId, Topology};
 use crate::traffic::{Replay, Shape, Synthetic, TrafficSpec};
 use std::sync::Arc;
 
@@ -77,6 +77,45 @@ fn saturation_is_seen_and_told() {
     assert!(found.accepted_rate() < 0.8);
     assert!(found.backlog.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", found.backlog);
     assert!(found.loads.waited().credit + found.loads.waited().channel > 0);
+}
+
+/// Without buffers and channels a hop takes a cycle less; wrong turns are few while there is room and many when not.
+#[test]
+fn routers_without_buffers_are_measured_like_others() {
+    let spec = MeasureSpec { drain: 2000, ..MeasureSpec::default() };
+    let design = design(4, 4, "deflection");
+    assert_eq!((design.spec().channels, design.deflection().map(|own| own.router)), (1, Some(2)));
+    let at = |rate: f64, flits: u16| {
+        flit(&design, traffic(&design, "uniform", &format!("bernoulli(rate={rate})"), flits), &spec)
+    };
+    let low = at(0.02, 1);
+    assert!(!low.is_saturated() && low.settled, "{:?}", low.saturated);
+    assert_eq!((low.packets.created, low.latency.min), (low.packets.arrived, 7));
+    assert!((low.mean_hops().unwrap() - 8.0 / 3.0).abs() < 0.15);
+    let busy = at(0.3, 1);
+    assert!(!busy.is_saturated(), "{:?}", busy.saturated);
+    assert!(busy.mean_hops() > low.mean_hops() && busy.latency.mean() > low.latency.mean());
+    let events = busy.events(design.topology()).unwrap();
+    assert_eq!((events.buffer_writes, events.buffer_reads, events.channel_grants), (0, 0, 0));
+    assert_eq!(events.crossings, events.switch_grants);
+    assert!(events.local_flits.abs_diff(2 * busy.accepted.flits) < 100);
+    let full = at(0.95, 1);
+    assert!(full.saturated.contains(&Saturation::Accepted), "{:?}", full.saturated);
+    assert!(!full.saturated.contains(&Saturation::Standstill));
+    assert!(full.mean_hops().unwrap() > 3.0);
+    let long = at(0.1, 4);
+    assert!(!long.is_saturated() && long.latency.min == 10, "{:?} {}", long.saturated, long.latency.min);
+}
+
+#[test]
+fn ticks_are_replayed_without_buffers() {
+    let design = design(4, 4, "deflection");
+    let (ticks, spec) = (ticks(&design), MeasureSpec::default());
+    let host = TrafficHost::new(Replay::from_packets([], 16, 1).unwrap(), &design, &spec);
+    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let found = replay(&mut mover, &ticks, CYCLE_PS, 1000, &|| false).unwrap();
+    assert_eq!((found.packets.arrived, mover.livelock()), (962, None));
+    assert!(found.ticks.unwrap().end.sum > found.ticks.unwrap().creation);
 }
 
 #[test]
@@ -202,4 +241,10 @@ fn what_does_not_fit_is_told() {
     let bad = RouterSpec { depth: 0, ..spec };
     let errors = Design::new(topology, strategy("xy").unwrap(), Some(0), &bad, 1).map(|_| ()).unwrap_err();
     assert!(errors.len() >= 3, "{errors:?}");
+    // A router with more inputs than outputs cannot do without buffers.
+    let mut topology = Topology::mesh(&mesh_spec(2, 2, 1, &RouterSpec::default())).unwrap();
+    topology.kill_link(Coord { x: 0, y: 0 }, Direction::East).unwrap();
+    let deflection = strategy("deflection").unwrap();
+    let errors = Design::new(Arc::new(topology), deflection, None, &RouterSpec::default(), 1).map(|_| ());
+    assert!(matches!(errors.unwrap_err()[..], [DesignError::Deflection(_)]));
 }

@@ -2,12 +2,14 @@
 
 mod analytic;
 mod calendar;
+mod deflection;
 pub mod flit;
 mod levels;
 mod packet;
 mod reservation;
 
 pub use analytic::Analytic;
+pub use deflection::{DeflectionError, DeflectionNetwork, DeflectionSpec, FlitInside, Livelock, Order};
 pub use levels::{Neighbour, Published};
 pub use packet::{PacketNoc, QueueLimits};
 pub use reservation::{

@@ -55,7 +55,9 @@ mod wheel;
 pub use deadlock::{Deadlock, Waiting};
 pub use noc::FlitNoc;
 pub use packet::{Arrival, Offer, PacketHandle};
+pub(in crate::noc) use packet::{Packet, Slab};
 pub use region::Stalls;
+pub(in crate::noc) use source::Source;
 pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching, Timeouts};
 
 use crate::route::{RouteId, RouteTable};
@@ -142,7 +144,12 @@ pub struct Sources<'a> {
     endpoints: &'a [u32],
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    /// All sources of a network; a bit of `eager` is set for each that is offered something.
+    pub(in crate::noc) fn all(offers: &'a mut [Source], eager: &'a mut [u64], endpoints: &'a [u32]) -> Self {
+        Self { offers, eager, endpoints }
+    }
+
     /// Offers a packet to an idle source.
     ///
     /// # Panics

@@ -112,13 +112,13 @@ pub struct Offer {
 
 /// A packet inside the network, kept by the region of its source.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packet {
-    pub(super) offer: Offer,
-    pub(super) source: EndpointId,
+pub(in crate::noc) struct Packet {
+    pub(in crate::noc) offer: Offer,
+    pub(in crate::noc) source: EndpointId,
     /// Cycle in which its head left the source.
-    pub(super) injected: u64,
+    pub(in crate::noc) injected: u64,
     /// Copies that have not yet arrived or been lost.
-    pub(super) copies: u32,
+    pub(in crate::noc) copies: u32,
 }
 
 /// A packet that arrived.
@@ -142,7 +142,7 @@ pub struct Arrival {
 
 /// A packet of the network's, while it is inside; used again for another after that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PacketHandle(pub(super) u32);
+pub struct PacketHandle(pub(in crate::noc) u32);
 
 impl PacketHandle {
     /// A small number, to index with.
@@ -153,13 +153,13 @@ impl PacketHandle {
 
 /// Packets with indices that are used again.
 #[derive(Debug, Default)]
-pub(super) struct Slab {
+pub(in crate::noc) struct Slab {
     packets: Vec<Packet>,
     free: Vec<u32>,
 }
 
 impl Slab {
-    pub(super) fn insert(&mut self, packet: Packet) -> u32 {
+    pub(in crate::noc) fn insert(&mut self, packet: Packet) -> u32 {
         match self.free.pop() {
             Some(index) => {
                 self.packets[index as usize] = packet;
@@ -173,13 +173,13 @@ impl Slab {
     }
 
     /// A packet's source and what was offered.
-    pub(super) fn get(&self, index: u32) -> (EndpointId, Offer) {
+    pub(in crate::noc) fn get(&self, index: u32) -> (EndpointId, Offer) {
         let packet = &self.packets[index as usize];
         (packet.source, packet.offer)
     }
 
     /// A copy of a packet is done; the packet is forgotten with its last.
-    pub(super) fn finish(&mut self, index: u32) -> Packet {
+    pub(in crate::noc) fn finish(&mut self, index: u32) -> Packet {
         let packet = &mut self.packets[index as usize];
         packet.copies -= 1;
         if packet.copies == 0 {
@@ -189,7 +189,7 @@ impl Slab {
     }
 
     /// Packets inside.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::noc) fn len(&self) -> usize {
         self.packets.len() - self.free.len()
     }
 }

@@ -7,15 +7,15 @@ const NONE: u8 = u8::MAX;
 
 /// What a source knows of the input buffers of its router's port.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(in crate::noc) struct Source {
     /// The packet to send next or being sent.
-    pub(super) offer: Option<Offer>,
+    pub(in crate::noc) offer: Option<Offer>,
     /// The packet's index once its head has left.
-    pub(super) packet: u32,
+    pub(in crate::noc) packet: u32,
     /// Its routing state at the start.
-    pub(super) state: u32,
+    pub(in crate::noc) state: u32,
     /// Flits not yet sent.
-    pub(super) left: u16,
+    pub(in crate::noc) left: u16,
     /// Virtual channel of the packet, once it has one.
     channel: u8,
     last: u8,
@@ -25,7 +25,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(channels: u8) -> Self {
+    pub(in crate::noc) fn new(channels: u8) -> Self {
         Self {
             offer: None,
             packet: 0,
