@@ -1,6 +1,6 @@
 //! Traffic at the flit level.
 
-use super::design::Design;
+use super::design::{Change, Design, DesignError};
 use super::measurement::{Loads, Waits};
 use super::replay::{ReplayPacket, TickMover};
 use super::spec::MeasureSpec;
@@ -191,6 +191,10 @@ impl<T: Traffic> Host for TrafficHost<T> {
 
     fn lost(&mut self, now: u64, _source: EndpointId, offer: &Offer, cause: LossCause) {
         self.last = self.last.max(now);
+        if cause == LossCause::DeadEndpoint {
+            // It waits no longer at its source, though it never left.
+            self.tally.given_up(now);
+        }
         self.tally.lost(offer.created, cause.name());
     }
 }
@@ -202,13 +206,33 @@ pub struct FlitMover<T> {
     seed: u64,
     /// Packets that each endpoint was fed.
     fed: Vec<u64>,
+    /// Deaths that lie ahead, ascending.
+    changes: VecDeque<Change>,
 }
 
 impl<T: Traffic> FlitMover<T> {
-    /// Both together. `seed` is for the draws of packets that are fed tick by tick.
-    pub fn new(network: FlitNetwork, host: TrafficHost<T>, seed: u64) -> Self {
+    /// The design's network with traffic. `seed` is for the draws of packets that are fed tick by tick.
+    ///
+    /// # Errors
+    /// What the flit level does not take.
+    pub fn new(traffic: T, design: &Design, spec: &MeasureSpec, seed: u64) -> Result<Self, Vec<DesignError>> {
+        let (network, host) = (design.network()?, TrafficHost::new(traffic, design, spec));
         let fed = vec![0; host.queues.len()];
-        Self { network, host, seed, fed }
+        Ok(Self { network, host, seed, fed, changes: design.changes().iter().cloned().collect() })
+    }
+
+    /// Works on all cycles before `until`; what dies in between dies.
+    fn run(&mut self, until: u64) {
+        while self.changes.front().is_some_and(|change| change.cycle < until) {
+            let Some(Change { cycle, topology, routing }) = self.changes.pop_front() else { break };
+            self.network.run(cycle, &mut self.host);
+            // Packets that start from now on start by the new routing too.
+            (self.host.topology, self.host.routing) = (Arc::clone(&topology), Arc::clone(&routing));
+            self.network
+                .rewire(topology, routing)
+                .expect("invariant: a design with deaths ahead is rewirable, and its stages are one network");
+        }
+        self.network.run(until, &mut self.host);
     }
 
     fn loads_now(&self) -> Loads {
@@ -240,7 +264,7 @@ impl<T: Traffic> FlitMover<T> {
 
 impl<T: Traffic> Mover for FlitMover<T> {
     fn advance(&mut self, until: u64) {
-        self.network.run(until, &mut self.host);
+        self.run(until);
     }
 
     fn learn(&mut self, now: u64) {
@@ -297,7 +321,7 @@ impl<T: Traffic> TickMover for FlitMover<T> {
                 return None;
             }
             let next = if self.network.is_silent() && due != u64::MAX { due.max(now) } else { now };
-            self.network.run(next + LOOK, &mut self.host);
+            self.run(next + LOOK);
         }
         Some(self.host.last.max(base) - base)
     }

@@ -4,8 +4,8 @@ use super::*;
 use crate::noc::flit::RouterSpec;
 use crate::noc::{Analytic, Noc, PacketNoc, QueueLimits};
 use crate::routing::strategy;
-use crate::topology::{EndpointId, Topology};
-use crate::traffic::{Replay, Shape, Synthetic, TrafficSpec};
+use crate::topology::{Coord, Direction, EndpointId, Topology};
+use crate::traffic::{Replay, Shape, Synthetic, Traffic, TrafficSpec};
 use std::sync::Arc;
 
 fn design(width: u16, height: u16, name: &str) -> Design {
@@ -26,10 +26,12 @@ fn traffic(design: &Design, pattern: &str, process: &str, flits: u16) -> Synthet
     spec.build(Shape::of(design.topology())).unwrap()
 }
 
+fn mover<T: Traffic>(design: &Design, traffic: T, spec: &MeasureSpec) -> FlitMover<T> {
+    FlitMover::new(traffic, design, spec, 7).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
 fn flit(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
-    let host = TrafficHost::new(traffic, design, spec);
-    let network = design.network().unwrap_or_else(|e| panic!("{e:?}"));
-    steady(&mut FlitMover::new(network, host, 7), spec, &|| false).unwrap()
+    steady(&mut mover(design, traffic, spec), spec, &|| false).unwrap()
 }
 
 fn packet(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
@@ -139,8 +141,7 @@ fn ticks_are_replayed_alike_at_all_levels() {
     let spec = MeasureSpec::default();
     assert_eq!((ticks.len(), ticks.packets().len()), (20, 20 * 48 + 2));
     let none = || Replay::from_packets([], 16, 1).unwrap();
-    let host = TrafficHost::new(none(), &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let mut mover = mover(&design, none(), &spec);
     let flit = replay(&mut mover, &ticks, CYCLE_PS, 1000, &|| false).unwrap();
     let level = |make: &dyn Fn(&Arc<crate::RouteTable>) -> Box<dyn Noc>| {
         let routes = |pairs: &[_]| design.routes(pairs);
@@ -163,8 +164,7 @@ fn ticks_are_replayed_alike_at_all_levels() {
     let end = |m: &Measurement| m.ticks.unwrap().end.sum;
     assert!(end(&packet).abs_diff(end(&flit)) * 10 < end(&flit));
     // Faster creation: the same packets, less time.
-    let host = TrafficHost::new(none(), &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let mut mover = self::mover(&design, none(), &spec);
     let fast = replay(&mut mover, &ticks, CYCLE_PS, 8000, &|| false).unwrap();
     assert_eq!(fast.loads.link_flits, flit.loads.link_flits);
     assert!(end(&fast) < end(&flit) && fast.offered_rate() > 4.0 * flit.offered_rate());
@@ -179,9 +179,7 @@ fn a_measurement_stops_when_asked_and_travels() {
     let found = flit(&design, source.clone(), &spec);
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), found);
-    let host = TrafficHost::new(source, &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 7);
-    assert!(steady(&mut mover, &spec, &|| true).is_none());
+    assert!(steady(&mut mover(&design, source, &spec), &spec, &|| true).is_none());
 }
 
 #[test]
@@ -202,4 +200,57 @@ fn what_does_not_fit_is_told() {
     let bad = RouterSpec { depth: 0, ..spec };
     let errors = Design::new(topology, strategy("xy").unwrap(), Some(0), &bad, 1).map(|_| ()).unwrap_err();
     assert!(errors.len() >= 3, "{errors:?}");
+}
+
+/// A router dies in the samples and a link is flaky: every packet arrives or is lost by name, at a replay too, and what the
+/// strategy cannot go round is told.
+#[test]
+fn what_dies_on_the_way_is_counted() {
+    let spec =
+        MeasureSpec { period: 500, warm_up: 1, most_samples: 4, drain: 50_000, ..MeasureSpec::default() };
+    let (at, flaky) = (Coord { x: 1, y: 1 }, Direction::East);
+    let flaky = FlakyLink { from: Coord { x: 0, y: 0 }, direction: flaky, drop: 0.2, corrupt: 0.2 };
+    let faults = Faults { deaths: vec![Death { part: Part::Router(at), cycle: 900 }], flaky: vec![flaky] };
+    let failing = |name: &str| {
+        let intact = design(4, 4, name);
+        let stages = faults.stages(intact.topology()).unwrap();
+        intact.failing(strategy(name).unwrap(), &stages, &faults, 3)
+    };
+    for name in ["xy", "up-down", "odd-even"] {
+        let design = failing(name).unwrap_or_else(|e| panic!("{e:?}"));
+        let source = traffic(&design, "uniform", "bernoulli(rate=0.1)", 2);
+        let found = flit(&design, source.clone(), &spec);
+        let packets = &found.packets;
+        let lost = |cause: &str| packets.lost.get(cause).copied().unwrap_or(0);
+        assert!(lost("dead-endpoint") > 0 && lost("flaky-link") > 0 && packets.corrupt > 0, "{packets:?}");
+        assert_eq!(lost("no-way") > 50, name == "xy", "{name}: {packets:?}");
+        assert_eq!(
+            (packets.under_way, packets.created),
+            (0, packets.arrived + packets.lost.values().sum::<u64>())
+        );
+        assert_eq!(found.saturated, [], "{name}");
+        assert_eq!(found, flit(&design, source, &spec));
+        let none = Replay::from_packets([], 16, 1).unwrap();
+        let ticks = ticks(&design);
+        let found = replay(&mut mover(&design, none, &spec), &ticks, CYCLE_PS, 1000, &|| false).unwrap();
+        assert_eq!((found.packets.under_way, found.packets.created), (0, ticks.packets().len() as u64));
+        assert!(found.packets.lost["dead-endpoint"] > 0);
+    }
+    // Where every router is dead, no strategy has one to go by way of.
+    let one = design(1, 1, "valiant");
+    let death = Death { part: Part::Router(Coord { x: 0, y: 0 }), cycle: 900 };
+    let faults = Faults { deaths: vec![death], flaky: vec![flaky] };
+    let stages = faults.stages(one.topology()).unwrap();
+    let errors = one.failing(strategy("valiant").unwrap(), &stages, &faults, 3).map(|_| ()).unwrap_err();
+    assert!(matches!(errors[..], [DesignError::After { cycle: 900, .. }, DesignError::Fault(_)]), "{errors:?}");
+}
+
+/// Where heads are dropped that wait too long, what arrives and what is dropped is all there is.
+#[test]
+fn timeouts_are_measured() {
+    let design = design(4, 4, "spinnaker");
+    assert_eq!(design.spec().timeouts, Some(SPINNAKER_TIMEOUTS));
+    let spec = MeasureSpec { period: 500, most_samples: 4, drain: 50_000, ..MeasureSpec::default() };
+    let found = flit(&design, traffic(&design, "hotspot(5)", "bernoulli(rate=0.3)", 1), &spec);
+    assert!(found.packets.lost["timeout"] > 0 && found.packets.under_way == 0, "{:?}", found.packets);
 }
