@@ -27,7 +27,7 @@ mod spec;
 mod steady;
 mod tally;
 
-pub use design::{CYCLE_PS, Design, DesignError, mesh_spec};
+pub use design::{CYCLE_PS, Design, DesignError, SPINNAKER_TIMEOUTS, mesh_spec};
 pub use faults::{Death, Faults, FlakyLink, Part, Stage};
 pub use flit::{FlitMover, TrafficHost};
 pub use latencies::{Latencies, LatencySummary};

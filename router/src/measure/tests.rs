@@ -222,7 +222,14 @@ fn what_dies_on_the_way_is_counted() {
         let found = flit(&design, source.clone(), &spec);
         let packets = &found.packets;
         let lost = |cause: &str| packets.lost.get(cause).copied().unwrap_or(0);
-        assert!(lost("dead-endpoint") > 0 && lost("flaky-link") > 0 && packets.corrupt > 0, "{packets:?}");
+        assert!(lost("dead-endpoint") > 0 && packets.corrupt > 0, "{packets:?}");
+        // A fifth of what crosses one of 48 links, whatever was dropped before.
+        let crossed = found.loads.link_packets[0] + lost("flaky-link");
+        assert!(
+            (lost("flaky-link") * 10).abs_diff(crossed * 2) < crossed,
+            "{} of {crossed}",
+            lost("flaky-link")
+        );
         assert_eq!(lost("no-way") > 50, name == "xy", "{name}: {packets:?}");
         assert_eq!(
             (packets.under_way, packets.created),
