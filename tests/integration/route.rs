@@ -304,7 +304,7 @@ fn what_fails_is_counted_by_cause_everywhere() {
     let [object, csv, page] = ["r.json", "r.csv", "p.html"].map(|name| folder.path(name));
     let sweep = ["route", "--mesh", "4x4", "--strategies", "xy,up-down,spinnaker", "--rates", "0.05,0.2"];
     let faults = ["--dead-router", "1,1@700", "--dead-link", "2,2,east,both", "--dead-core", "15@900"];
-    let flaky = ["--flaky-link", "0,0,east,drop=0.1,corrupt=0.1", "--period", "300"];
+    let flaky = ["--flaky-link", "0,0,east,drop=0.3,corrupt=0.1", "--period", "300"];
     let files = ["--json", &object, "--csv", &csv, "--html", &page];
     let (out, _) = with(&sweep, &[&faults[..], &flaky, &files].concat(), 5);
     for wanted in

@@ -230,7 +230,8 @@ fn what_dies_on_the_way_is_counted() {
             "{} of {crossed}",
             lost("flaky-link")
         );
-        assert_eq!(lost("no-way") > 50, name == "xy", "{name}: {packets:?}");
+        // Only what was under way is lost by a strategy that goes round it all.
+        assert_eq!(lost("no-way") > 20, name != "up-down", "{name}: {packets:?}");
         assert_eq!(
             (packets.under_way, packets.created),
             (0, packets.arrived + packets.lost.values().sum::<u64>())
