@@ -27,6 +27,9 @@ pub(super) struct ReadFaults {
     flaky: Vec<FlakyLink>,
 }
 
+/// Reads a death, and whether a link dies both ways.
+type ReadDeath = fn(&str) -> Result<(Death, bool), String>;
+
 fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("`{}` is not {what}", text.trim()))
 }
@@ -101,7 +104,7 @@ impl FaultRequest {
     /// Reads all of it; what is wrong goes to `problems`.
     pub(super) fn read(&self, problems: &mut Vec<Problem>) -> ReadFaults {
         let mut read = ReadFaults::default();
-        let deaths: [(_, _, _, fn(&str) -> Result<(Death, bool), String>); 3] = [
+        let deaths: [(_, _, _, ReadDeath); 3] = [
             ("--dead-link", &self.dead_links, "--dead-link 2,3,east, or 2,3,east,both@500", dead_link),
             ("--dead-router", &self.dead_routers, "--dead-router 2,3, or 2,3@500", dead_router),
             ("--dead-core", &self.dead_cores, "--dead-core 5, or 5@500", dead_core),

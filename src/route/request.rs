@@ -81,6 +81,9 @@ pub struct Request {
     pub measure: MeasureSpec,
 }
 
+/// Columns and rows.
+type Size = (u16, u16);
+
 /// Rates where none are named.
 const RATES: &str = "0.02,0.05..0.5:0.05";
 /// Speeds where none are named: a table's, and what is replayed.
@@ -333,7 +336,7 @@ impl Request {
     /// The network and its traffic.
     fn network(
         &self,
-        (mesh, chips): (Option<(u16, u16)>, Option<(u16, u16)>),
+        (mesh, chips): (Option<Size>, Option<Size>),
         pattern: Option<Source>,
         flits: (u16, u16),
         knobs: &Knobs,
