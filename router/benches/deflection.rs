@@ -3,7 +3,7 @@
 //! `cargo bench -p spikemesh-router --bench deflection`
 
 use spikemesh_router::flit::RouterSpec;
-use spikemesh_router::measure::{Design, FlitMover, MeasureSpec, Mover, TrafficHost, mesh_spec};
+use spikemesh_router::measure::{Design, FlitMover, MeasureSpec, Mover, mesh_spec};
 use spikemesh_router::traffic::{Shape, TrafficSpec};
 use spikemesh_router::{Topology, strategy};
 use std::sync::Arc;
@@ -25,9 +25,8 @@ fn measure(name: &str, side: u16, rate: f64, cycles: u64) -> (f64, f64) {
     let mut best = (f64::INFINITY, 0.0);
     for _ in 0..3 {
         let synthetic = traffic.build(Shape::of(design.topology())).unwrap_or_else(|e| panic!("{e:?}"));
-        let host = TrafficHost::new(synthetic, &design, &MeasureSpec::default());
-        let network = design.network().unwrap_or_else(|e| panic!("{e:?}"));
-        let mut mover = FlitMover::new(network, host, 7);
+        let mut mover =
+            FlitMover::new(synthetic, &design, &MeasureSpec::default(), 7).unwrap_or_else(|e| panic!("{e:?}"));
         mover.advance(1000);
         let crossed = |mover: &FlitMover<_>| mover.loads().link_flits.iter().sum::<u64>();
         let before = crossed(&mover);

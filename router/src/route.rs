@@ -40,6 +40,17 @@ pub enum DropCause {
     NoRoute,
 }
 
+impl DropCause {
+    /// Name in measurements.
+    pub fn name(self) -> &'static str {
+        match self {
+            DropCause::DeadLink => "dead-link",
+            DropCause::DeadEndpoint => "dead-endpoint",
+            DropCause::NoRoute => "no-way",
+        }
+    }
+}
+
 /// One link of a route's tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteLink {

@@ -395,12 +395,19 @@ impl Topology {
     /// # Errors
     /// No router or no link there.
     pub fn kill_link(&mut self, from: Coord, direction: Direction) -> Result<(), TopologyError> {
-        let router = self.router_at(from).ok_or_else(|| self.no_router(from))?;
-        let link = self
-            .link_from(router, direction)
-            .ok_or(TopologyError::NoLink { from, direction: direction.name() })?;
+        let link = self.link_at(from, direction)?;
         self.dead[link.index()] = true;
         Ok(())
+    }
+
+    /// The link that leaves the router at a place in a direction.
+    ///
+    /// # Errors
+    /// No router or no link there.
+    pub fn link_at(&self, from: Coord, direction: Direction) -> Result<LinkId, TopologyError> {
+        let router = self.router_at(from).ok_or_else(|| self.no_router(from))?;
+        let none = TopologyError::NoLink { from, direction: direction.name() };
+        self.link_from(router, direction).ok_or(none)
     }
 
     /// Marks a router as dead: with it die its links, both ways, and its endpoints, also those added later.

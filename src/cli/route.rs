@@ -6,10 +6,11 @@ use super::{print, say};
 use crate::energy::{EnergyTable, NoximChoice, RouterPrices, read_noxim};
 use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};
 use crate::route::{
-    Outcome, Request, Results, ResultsFile, Settings, SourceRequest, Sweep, merge, page, points_csv,
-    report_json, rows, table,
+    FaultRequest, Outcome, Request, Results, ResultsFile, Settings, SourceRequest, StageProof, Sweep,
+    default_router_toml, merge, page, points_csv, report_json, rows, table,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use spikemesh_router::flit::LossCause;
 use spikemesh_router::measure::MeasureSpec;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,10 @@ use std::sync::atomic::Ordering;
 pub(super) struct Arguments {
     #[command(flatten)]
     network: NetworkArguments,
+    #[command(flatten)]
+    routers: RouterArguments,
+    #[command(flatten)]
+    faults: FaultArguments,
     #[command(flatten)]
     traffic: TrafficArguments,
     #[command(flatten)]
@@ -34,6 +39,12 @@ struct NetworkArguments {
     /// Columns x rows of routers [default: 8x8, or the chip's]
     #[arg(long, value_name = "WxH")]
     mesh: Option<String>,
+    /// Columns x rows of chips, each a mesh of that size, joined to one large mesh
+    #[arg(long, value_name = "WxH")]
+    board: Option<String>,
+    /// Cycles over a link from chip to chip [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=4096))]
+    between_cycles: Option<u16>,
     /// Rows and columns are rings
     #[arg(long)]
     torus: bool,
@@ -43,15 +54,47 @@ struct NetworkArguments {
     /// Routing strategies, parted by commas, or `all` that fit
     #[arg(long, value_name = "NAMES", default_value = "all")]
     strategies: String,
+    /// Prove that each strategy is free of deadlock, instead of measuring
+    #[arg(long)]
+    prove: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Routers")]
+struct RouterArguments {
     /// Virtual channels [default: as many as each strategy needs, at least 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
     channels: Option<u8>,
     /// Flits of a virtual channel's buffer [default: 8, or a queue of the chip]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     depth: Option<u8>,
-    /// Prove that each strategy is free of deadlock, instead of measuring
-    #[arg(long)]
-    prove: bool,
+    /// A TOML file of the router's other knobs; `default` prints one and ends
+    #[arg(long, value_name = "FILE")]
+    router: Option<PathBuf>,
+    /// A knob, over the file: vc-allocator=wavefront; may be said several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Cycles a head waits before its emergency ways open, and before it is dropped; for strategies that need timeouts
+    /// [default: 64,256]
+    #[arg(long, value_name = "E,D")]
+    timeouts: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Faults (each may be said several times)")]
+struct FaultArguments {
+    /// A link is dead, from the start or from a cycle on: 2,3,east, or both ways: 2,3,east,both@500
+    #[arg(long, value_name = "X,Y,DIRECTION[,both][@CYCLE]")]
+    dead_link: Vec<String>,
+    /// A router is dead, with its links and cores
+    #[arg(long, value_name = "X,Y[@CYCLE]")]
+    dead_router: Vec<String>,
+    /// A core is dead; its router is not
+    #[arg(long, value_name = "N[@CYCLE]")]
+    dead_core: Vec<String>,
+    /// A link drops packets and changes flits, with these probabilities
+    #[arg(long, value_name = "X,Y,DIRECTION,drop=P,corrupt=P")]
+    flaky_link: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -162,6 +205,7 @@ struct OutputArguments {
 impl Arguments {
     fn request(&self) -> Request {
         let (network, traffic, measure) = (&self.network, &self.traffic, &self.measure);
+        let (routers, faults) = (&self.routers, &self.faults);
         let source = match (&traffic.trace, &traffic.table, &traffic.spikes) {
             (Some(path), ..) => SourceRequest::Trace(path.clone()),
             (_, Some(path), _) => SourceRequest::Table(path.clone()),
@@ -173,6 +217,8 @@ impl Arguments {
         };
         Request {
             mesh: network.mesh.clone(),
+            board: network.board.clone(),
+            between_cycles: network.between_cycles,
             torus: network.torus,
             cores_per_router: network.cores_per_router,
             strategies: network.strategies.clone(),
@@ -180,8 +226,17 @@ impl Arguments {
             rates: traffic.rates.clone(),
             speeds: traffic.speed.clone(),
             flits: traffic.flits.clone(),
-            channels: network.channels,
-            depth: network.depth,
+            channels: routers.channels,
+            depth: routers.depth,
+            router: routers.router.clone(),
+            knobs: routers.set.clone(),
+            timeouts: routers.timeouts.clone(),
+            faults: FaultRequest {
+                dead_links: faults.dead_link.clone(),
+                dead_routers: faults.dead_router.clone(),
+                dead_cores: faults.dead_core.clone(),
+                flaky_links: faults.flaky_link.clone(),
+            },
             levels: measure.level.clone(),
             seed: traffic.seed,
             cycle_ps: traffic.cycle_ps,
@@ -217,6 +272,10 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
+    if arguments.routers.router.as_deref() == Some(Path::new("default")) {
+        print(&default_router_toml())?;
+        return Ok(0);
+    }
     let output = &arguments.output;
     let kept = output.results.as_deref().filter(|_| !output.resume);
     refuse_existing(
@@ -351,14 +410,23 @@ fn show(
     if !failed.is_empty() {
         return Err(Error::invalid(failed));
     }
-    let lost = rows.iter().filter_map(|row| row.found.ok()).any(|found| !found.packets.lost.is_empty());
+    // Routers with timeouts drop packets by design.
+    let lost = rows.iter().filter_map(|row| row.found.ok()).flat_map(|found| found.packets.lost.keys());
+    let lost = lost.into_iter().any(|cause| cause != LossCause::Timeout.name());
     Ok(if lost { EXIT_LOST_PACKETS } else { 0 })
 }
 
 /// Proves every strategy that was asked for; the exit code is that of invalid content if one can deadlock or loses its way.
 fn prove(sweep: &Sweep) -> Result<u8, Error> {
-    let (mut all_free, mut text) = (true, format!("{:<10} {}\n\n", "network", sweep.settings().network()));
-    for (name, proof) in sweep.proofs() {
+    let (mut all_free, mut text) = (true, format!("{:<10} {}\n", "network", sweep.settings().network()));
+    if !sweep.settings().faults.is_empty() {
+        text += &format!("{:<10} {}\n", "fails", sweep.settings().failing());
+    }
+    text.push('\n');
+    for StageProof { strategy, cycle, proof } in sweep.proofs() {
+        if cycle > 0 {
+            text += &format!("from cycle {cycle} on: ");
+        }
         match proof {
             Ok(proof) => {
                 all_free &= proof.is_free() && proof.unreached == 0;
@@ -367,7 +435,7 @@ fn prove(sweep: &Sweep) -> Result<u8, Error> {
                     text += &format!("\n{}\n", cycle.picture());
                 }
             }
-            Err(why) => text += &format!("`{name}` is not proven: {why}\n"),
+            Err(why) => text += &format!("`{strategy}` is not proven: {why}\n"),
         }
     }
     print(&text)?;

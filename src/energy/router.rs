@@ -95,7 +95,13 @@ fn hops(table: &EnergyTable, work: &RouterWork) -> EnergyReport {
         let count = work.class_flits.get(class).copied().unwrap_or(0);
         cause(known.unwrap_or((name, "")), count, price.amount, price.citation.clone())
     });
-    EnergyReport { table: table.name.clone(), causes: causes.collect() }
+    // Links that the chip does not have, such as those of a board, have no price there.
+    let others: u64 = work.class_flits.iter().skip(2).sum();
+    let other = (work.class_flits.len() > 2).then(|| {
+        let what = ("hop_between_chips", "a flit over a link of another kind, into the next router");
+        cause(what, others, None, Citation { evidence: String::new(), source: String::new() })
+    });
+    EnergyReport { table: table.name.clone(), causes: causes.chain(other).collect() }
 }
 
 impl EventPrices {

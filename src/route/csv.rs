@@ -8,13 +8,17 @@ fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
+/// Causes of losses at any level.
+const CAUSES: [&str; 5] = ["no-way", "flaky-link", "timeout", "dead-endpoint", "dead-link"];
+
 /// The table of points; a cell is empty where a number is unknown.
 pub fn points_csv(results: &Results, rows: &[Row<'_>]) -> String {
     let mut out = format!(
         "strategy,level,{},offered,accepted,accepted_least,accepted_most,mean,half_width,min,p50,p95,p99,p999,max,\
          network_mean,hops,packets,arrived,under_way,lost,cycles,tick_mean,tick_max,busiest_link_flits,wait_channel,\
-         wait_credit,wait_switch,energy_j_a_packet,saturated\n",
-        results.settings().x_name()
+         wait_credit,wait_switch,energy_j_a_packet,saturated,corrupt,{}\n",
+        results.settings().x_name(),
+        CAUSES.map(|cause| format!("lost_{}", cause.replace('-', "_"))).join(",")
     );
     for row in rows {
         let key = row.key;
@@ -23,10 +27,11 @@ pub fn points_csv(results: &Results, rows: &[Row<'_>]) -> String {
         let some = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
         let (waited, counts_waits) = (found.loads.waited(), !found.loads.waits.is_empty());
         let wait = |cycles: u64| if counts_waits { cycles.to_string() } else { String::new() };
+        let lost = CAUSES.map(|cause| found.packets.lost.get(cause).copied().unwrap_or(0).to_string());
         let reasons: Vec<_> = found.saturated.iter().map(|why| why.reason()).collect();
         let _ = writeln!(
             out,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             key.strategy,
             key.level.name(),
             key.x,
@@ -47,7 +52,7 @@ pub fn points_csv(results: &Results, rows: &[Row<'_>]) -> String {
             found.packets.created,
             found.packets.arrived,
             found.packets.under_way,
-            found.packets.lost.values().sum::<u64>(),
+            found.packets.all_lost(),
             found.cycles,
             some(found.ticks.and_then(|ticks| ticks.end.mean())),
             found.ticks.map(|ticks| ticks.end.max.to_string()).unwrap_or_default(),
@@ -56,7 +61,9 @@ pub fn points_csv(results: &Results, rows: &[Row<'_>]) -> String {
             wait(waited.credit),
             wait(waited.switch),
             some(row.packet_energy_j()),
-            quoted(&reasons.join("; "))
+            quoted(&reasons.join("; ")),
+            found.packets.corrupt,
+            lost.join(",")
         );
     }
     out

@@ -12,8 +12,10 @@
 
 mod csv;
 mod curves;
+mod faults;
 mod heat_map;
 mod json;
+mod knobs;
 mod numbers;
 mod page;
 mod ranking;
@@ -27,7 +29,9 @@ mod text;
 mod topology;
 
 pub use csv::points_csv;
+pub use faults::FaultRequest;
 pub use json::{REPORT_VERSION, report_json};
+pub use knobs::default_router_toml;
 pub use numbers::{parse_flits, parse_mesh, parse_numbers};
 pub use page::page;
 pub use ranking::{Ranked, Ranking, ranking};
@@ -35,7 +39,8 @@ pub use request::{Request, SourceRequest};
 pub use results::{Finished, Outcome, Results, ResultsFile, merge};
 pub use rows::{Row, rows};
 pub use settings::{
-    PointKey, RESULTS_VERSION, RouteLevel, Settings, SourceKind, SourceSettings, StrategySettings,
+    BoardSettings, PointKey, RESULTS_VERSION, RouteLevel, Settings, SourceKind, SourceSettings,
+    StrategySettings,
 };
-pub use sweep::Sweep;
+pub use sweep::{StageProof, Sweep};
 pub use text::table;

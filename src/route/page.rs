@@ -34,6 +34,9 @@ pub fn page(results: &Results, rows: &[Row<'_>]) -> String {
         escape(&settings.network()),
         escape(&routers(results))
     );
+    if !settings.faults.is_empty() {
+        let _ = write!(out, "<p>{}</p>", escape(&settings.failing()));
+    }
     if results.missing() > 0 {
         let _ = write!(
             out,
@@ -114,11 +117,15 @@ fn ranking_table(ranking: &Ranking) -> String {
     );
     for one in &ranking.ranked {
         let saturated = if one.keeps_up { "" } else { " <span class=\"warn\">saturated</span>" };
+        let lost = match one.lost_percent {
+            lost if lost > 0.0 => format!(" <span class=\"warn\">{lost:.1} % lost</span>"),
+            _ => String::new(),
+        };
         let (value, change) =
             if replayed { (one.tick, one.tick_change) } else { (one.throughput, one.throughput_change) };
         let _ = write!(
             out,
-            "<tr><td>{}{saturated}</td><td>{}</td>{}<td>{}</td>{}<td>{}</td>{}<td>{}</td>{}</tr>",
+            "<tr><td>{}{saturated}{lost}</td><td>{}</td>{}<td>{}</td>{}<td>{}</td>{}<td>{}</td>{}</tr>",
             escape(&one.strategy),
             one.p99,
             cell(one.p99_change),

@@ -11,6 +11,8 @@ pub struct Ranked {
     pub strategy: String,
     /// Whether it keeps up.
     pub keeps_up: bool,
+    /// Packets that were lost, in percent of the created ones.
+    pub lost_percent: f64,
     /// 99th percentile of the latency, in cycles.
     pub p99: u64,
     /// Mean latency in cycles.
@@ -42,7 +44,7 @@ pub struct Ranking {
     pub x: f64,
     /// What changes are against: `xy` if it is there, else the first.
     pub baseline: String,
-    /// The best first: those that keep up before others, then by throughput (of steady
+    /// The best first: those that keep up before others, then by what they lose (in tenths of a percent), by throughput (of steady
     /// traffic, in whole percent), 99th percentile, mean latency and energy.
     pub ranked: Vec<Ranked>,
 }
@@ -80,11 +82,13 @@ pub fn ranking(settings: &Settings, rows: &[Row<'_>]) -> Option<Ranking> {
     let energy = |r: &Ranked| r.energy_j.unwrap_or(f64::INFINITY);
     // One percent of throughput is noise.
     let rounded = |r: &Ranked| r.throughput_change.map(|change| change.round() as i64);
+    let lost = |r: &Ranked| (r.lost_percent * 10.0).round() as u64;
     let tenths = |r: &Ranked| (r.mean * 10.0).round() as i64;
     // Where all is equal the baseline may stay.
     let other = |r: &Ranked| r.strategy != baseline;
     ranked.sort_by(|a, b| {
         (b.keeps_up.cmp(&a.keeps_up))
+            .then(lost(a).cmp(&lost(b)))
             .then(rounded(b).cmp(&rounded(a)))
             .then(a.p99.cmp(&b.p99))
             .then(tenths(a).cmp(&tenths(b)))
@@ -101,6 +105,7 @@ fn ranked(settings: &Settings, own: &[&Row<'_>], row: &Row<'_>) -> Option<Ranked
     Some(Ranked {
         strategy: row.key.strategy.clone(),
         keeps_up: row.keeps_up(),
+        lost_percent: 100.0 * found.packets.all_lost() as f64 / found.packets.created.max(1) as f64,
         p99: found.latency.p99,
         mean: found.latency.mean()?,
         throughput: (!settings.source.kind.is_replay()).then(|| accepted.fold(0.0, f64::max)),
@@ -146,10 +151,14 @@ impl Ranking {
         ];
         // What does not change is not worth a word.
         let changes = parts.into_iter().filter_map(|(change, of)| Some((change?, of)));
-        let parts: Vec<_> = changes
+        let mut parts: Vec<_> = changes
             .filter(|(change, _)| change.round() != 0.0)
             .map(|(change, of)| format!("{} {of}", signed(change)))
             .collect();
+        let base = self.ranked.iter().find(|one| one.strategy == self.baseline);
+        if let Some(lost) = base.map(|base| base.lost_percent).filter(|&lost| lost != best.lost_percent) {
+            parts.insert(0, format!("{:.1} % lost instead of {lost:.1} %", best.lost_percent));
+        }
         let parts = if parts.is_empty() { "as good as it was".to_owned() } else { parts.join(", ") };
         format!("for {whose}: {}, {parts} against {}", best.strategy, self.baseline)
     }

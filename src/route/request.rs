@@ -1,14 +1,17 @@
 //! What a user asks for, and all that is wrong with it.
 
+use super::faults::FaultRequest;
+use super::knobs::{Knobs, lines};
 use super::numbers::{parse_flits, parse_mesh, parse_numbers};
-use super::settings::{RouteLevel, Settings, SourceKind};
+use super::settings::{BoardSettings, RouteLevel, Settings, SourceKind};
 use super::source::{self, Source};
 use super::sweep::{Network, Sweep};
-use super::topology::{chip_router, cycle_ps, plain, plain_router};
+use super::topology::{board, chip_router, cycle_ps, plain, plain_router};
 use crate::error::{Error, ErrorKind, Problem, nearest};
+use spikemesh_router::flit::{RouterSpec, Timeouts};
 use spikemesh_router::measure::{CYCLE_PS, Design, MeasureSpec, ReplayTicks};
 use spikemesh_router::traffic::{Shape, patterns, processes};
-use spikemesh_router::{RoutingStrategy, Topology, strategies};
+use spikemesh_router::{Needs, RoutingStrategy, Topology, strategies};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +39,10 @@ pub enum SourceRequest {
 pub struct Request {
     /// `8x8`; `None` is that, or the chip's own.
     pub mesh: Option<String>,
+    /// `2x2` chips, each of the mesh's size.
+    pub board: Option<String>,
+    /// Cycles over a link from chip to chip of a board; `None` is 1.
+    pub between_cycles: Option<u16>,
     /// Whether rows and columns are rings.
     pub torus: bool,
     /// Cores of each router; `None` is 1, or the chip's own.
@@ -54,6 +61,14 @@ pub struct Request {
     pub channels: Option<u8>,
     /// Flits of a virtual channel's buffer; `None` is 8, or what a queue of the chip holds.
     pub depth: Option<u8>,
+    /// A file of the router's knobs.
+    pub router: Option<PathBuf>,
+    /// Knobs over it, each `key=value`.
+    pub knobs: Vec<String>,
+    /// `emergency,drop`: waits of strategies that need timeouts, in cycles.
+    pub timeouts: Option<String>,
+    /// What fails.
+    pub faults: FaultRequest,
     /// Levels, as a list.
     pub levels: String,
     /// Seed of all draws.
@@ -65,6 +80,9 @@ pub struct Request {
     /// How it is measured.
     pub measure: MeasureSpec,
 }
+
+/// Columns and rows.
+type Size = (u16, u16);
 
 /// Rates where none are named.
 const RATES: &str = "0.02,0.05..0.5:0.05";
@@ -107,12 +125,45 @@ impl Request {
         }
         let mesh = self.mesh.as_deref().map(parse_mesh).transpose();
         let mesh = faults.take("--mesh", mesh, "--mesh 8x8");
+        let chips = self.chips(&mut faults);
+        let timeouts = self.timeouts(&mut faults);
+        let failing = self.faults.read(&mut faults.0);
+        if failing.needs_flits() && levels.iter().any(|&level| level != RouteLevel::Flit) {
+            let what = "deaths at a cycle and flaky links are measured at the flit level only";
+            faults.add("--level", what, "use --level flit, or let parts be dead from the start");
+        }
+        let knobs = Knobs::of_settings(&self.knobs).unwrap_or_else(|error| {
+            faults.0.extend(error.problems);
+            Knobs::default()
+        });
         let pattern = self.pattern(&mut faults);
         // Files are read only for a request that can be right.
         if !faults.0.is_empty() {
             return Err(Error { kind: ErrorKind::Usage, problems: faults.0 });
         }
-        let (network, mut source, mut settings) = self.network(mesh.flatten(), pattern, flits)?;
+        let knobs = match &self.router {
+            Some(path) => knobs.over_file(path)?,
+            None => knobs,
+        };
+        let (mut network, mut source, mut settings) =
+            self.network((mesh.flatten(), chips), pattern, flits, &knobs)?;
+        settings.timeouts = timeouts;
+        if !failing.is_empty() {
+            settings.faults = failing.on(&network.intact);
+            match settings.faults.stages(&network.intact) {
+                Ok(stages) => network.stages = stages,
+                Err(errors) => {
+                    let place = "--dead-link, --dead-router, --dead-core";
+                    errors.iter().for_each(|e| faults.add(place, e.to_string(), ""));
+                }
+            }
+            if let Err(errors) = settings.faults.flaky_links(&network.intact) {
+                errors.iter().for_each(|e| faults.add("--flaky-link", e.to_string(), ""));
+            }
+            if !faults.0.is_empty() {
+                return Err(Error { kind: ErrorKind::Usage, problems: faults.0 });
+            }
+        }
         if let Source::Ticks(ticks) = &mut source {
             settings.ticks = ticks.len() as u64;
             settings.tick_stride = self.stride(ticks);
@@ -120,7 +171,7 @@ impl Request {
         }
         settings.levels = levels;
         settings.xs = xs;
-        let shape = Shape::of(&network.topology);
+        let shape = Shape::of(&network.intact);
         for &x in &settings.xs {
             if let Some(Err(errors)) = source.steady(x, flits, self.seed, shape) {
                 let place = if settings.source.kind.has_rates() { "--rates and --traffic" } else { "--speed" };
@@ -226,11 +277,37 @@ impl Request {
         Some(Source::Pattern(parsed.ok()?, process.clone()))
     }
 
+    /// Chips of a board.
+    fn chips(&self, faults: &mut Faults) -> Option<(u16, u16)> {
+        if self.board.is_none() && self.between_cycles.is_some() {
+            faults.add("--between-cycles", "there is no board with links between chips", "--board 2x2");
+        }
+        if self.board.is_some() && self.torus {
+            faults.add("--torus", "a board of chips is no torus", "leave out --torus or --board");
+        }
+        let chips = self.board.as_deref().map(parse_mesh).transpose();
+        faults.take("--board", chips, "--board 2x2").flatten()
+    }
+
+    fn timeouts(&self, faults: &mut Faults) -> Option<(u16, u16)> {
+        let text = self.timeouts.as_deref()?;
+        let parts = text.split_once(',').map(|(e, d)| (e.trim().parse::<u16>(), d.trim().parse::<u16>()));
+        let pair = match parts {
+            Some((Ok(emergency), Ok(drop))) if emergency <= drop => Ok((emergency, drop)),
+            _ => Err(format!("`{text}` is not two waits in cycles, the second not below the first")),
+        };
+        faults.take("--timeouts", pair, "--timeouts 64,256")
+    }
+
     fn settings(&self, topology: &Topology, flits: (u16, u16), depth: u8) -> Settings {
         let shape = Shape::of(topology);
         Settings {
             version: super::RESULTS_VERSION,
             mesh: (topology.width(), topology.height()),
+            board: None,
+            router: Vec::new(),
+            timeouts: None,
+            faults: spikemesh_router::measure::Faults::default(),
             torus: self.torus,
             cores_per_router: shape.cores as u16,
             chip: String::new(),
@@ -259,23 +336,32 @@ impl Request {
     /// The network and its traffic.
     fn network(
         &self,
-        mesh: Option<(u16, u16)>,
+        (mesh, chips): (Option<Size>, Option<Size>),
         pattern: Option<Source>,
         flits: (u16, u16),
+        knobs: &Knobs,
     ) -> Result<(Network, Source, Settings), Error> {
         if let SourceRequest::Trace(path) = &self.source
             && crate::run::TraceReader::recognises(path)?
         {
-            return self.of_run(path, flits);
+            return self.of_run(path, flits, knobs);
         }
-        let depth = self.depth.unwrap_or(DEPTH);
-        let router = plain_router(depth);
+        let mut base = plain_router(self.depth.unwrap_or(DEPTH));
+        base.links.extend(chips.map(|_| self.between_cycles.unwrap_or(1)));
+        let (router, changed) = self.router(base, knobs)?;
         let cores = self.cores_per_router.unwrap_or(1);
-        let topology = plain(mesh.unwrap_or((8, 8)), self.torus, cores, &router)
-            .map_err(|problems| Error { kind: ErrorKind::Usage, problems })?;
+        let mesh = mesh.unwrap_or((8, 8));
+        let topology = match chips {
+            Some(chips) => board(chips, mesh, cores, &router),
+            None => plain(mesh, self.torus, cores, &router),
+        };
+        let topology = topology.map_err(|problems| Error { kind: ErrorKind::Usage, problems })?;
         let endpoints = topology.core_count();
-        let mut settings = self.settings(&topology, flits, depth);
-        let network = Network { topology: Arc::new(topology), router };
+        let mut settings = self.settings(&topology, flits, router.depth);
+        let between_cycles = router.links.get(2).copied().unwrap_or(1);
+        settings.board = chips.map(|chips| BoardSettings { chips, between_cycles });
+        settings.router = changed;
+        let network = Network::new(topology, router);
         let source = match &self.source {
             SourceRequest::Pattern { pattern: name, process } => {
                 (settings.source.name, settings.source.detail) = (name.clone(), process.clone());
@@ -301,11 +387,27 @@ impl Request {
         Ok((network, source, settings))
     }
 
+    /// A router with the knobs laid over it, and which lines differ then.
+    fn router(&self, base: RouterSpec, knobs: &Knobs) -> Result<(RouterSpec, Vec<String>), Error> {
+        let mut router = base.clone();
+        knobs.apply(&mut router)?;
+        router.depth = self.depth.unwrap_or(router.depth);
+        let plain = lines(&RouterSpec { depth: router.depth, ..base });
+        let changed = lines(&router).into_iter().filter(|line| !plain.contains(line)).collect();
+        Ok((router, changed))
+    }
+
     /// The network of a run is its chip's.
-    fn of_run(&self, path: &std::path::Path, flits: (u16, u16)) -> Result<(Network, Source, Settings), Error> {
+    fn of_run(
+        &self,
+        path: &std::path::Path,
+        flits: (u16, u16),
+        knobs: &Knobs,
+    ) -> Result<(Network, Source, Settings), Error> {
         let mut problems = Vec::new();
         let given = [
             ("--mesh", self.mesh.is_some()),
+            ("--board", self.board.is_some()),
             ("--torus", self.torus),
             ("--cores-per-router", self.cores_per_router.is_some()),
         ];
@@ -321,46 +423,68 @@ impl Request {
         // Links of several cycles need buffers for what is under way: the chip's queues are made for its links.
         let queue = u64::from(chip.queue_packets) * u64::from(chip.packet_flits.max(1));
         let depth = self.depth.unwrap_or(queue.clamp(1, 255) as u8);
-        let router = chip_router(topology.link_classes(), &chip.local, cycle_ps, depth);
-        let mut settings = self.settings(&topology, flits, depth);
+        let base = chip_router(topology.link_classes(), &chip.local, cycle_ps, depth);
+        let (router, changed) = self.router(base, knobs)?;
+        let mut settings = self.settings(&topology, flits, router.depth);
+        settings.router = changed;
         settings.source = own;
         settings.cycle_ps = cycle_ps;
         settings.chip = chip.name;
         settings.prices = chip.prices;
-        Ok((Network { topology: Arc::new(topology), router }, Source::Ticks(ticks), settings))
+        Ok((Network::new(topology, router), Source::Ticks(ticks), settings))
     }
 
-    /// A design for every strategy that fits; of those named, each must.
+    /// A design for every strategy that fits. Of those named each must, but for faults that it cannot live with: that is told
+    /// in its rows.
     fn designs(
         &self,
         chosen: &[&'static RoutingStrategy],
         network: &Network,
         settings: &mut Settings,
         faults: &mut Faults,
-    ) -> BTreeMap<String, Design> {
+    ) -> BTreeMap<String, Result<Design, String>> {
         let mut designs = BTreeMap::new();
         let all = self.strategies.trim() == "all";
         let most_flits = settings.most_flits;
         for strategy in chosen {
-            let topology = Arc::clone(&network.topology);
-            match Design::new(topology, strategy, self.channels, &network.router, most_flits) {
-                Ok(design) => {
-                    settings.strategies.push(super::StrategySettings {
-                        name: strategy.name.to_owned(),
-                        channels: design.spec().channels,
-                        selection: design.selection_name().to_owned(),
-                    });
-                    designs.insert(strategy.name.to_owned(), design);
+            let mut router = network.router.clone();
+            if strategy.needs == Needs::Timeouts
+                && let Some((emergency, drop)) = settings.timeouts
+            {
+                router.timeouts = Some(Timeouts { emergency, drop });
+            }
+            let on = |topology: &Arc<Topology>| {
+                Design::new(Arc::clone(topology), strategy, self.channels, &router, most_flits)
+            };
+            let failing = |design: Design| {
+                if settings.faults.is_empty() {
+                    return Ok(design);
                 }
+                design.failing(strategy, &network.stages, &settings.faults, self.seed)
+            };
+            let (design, found) = match on(network.topology()).and_then(failing) {
+                Ok(design) => (design.clone(), Ok(design)),
                 Err(errors) => {
                     let why: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                    if all {
-                        settings.left_out.push((strategy.name.to_owned(), why.join("; ")));
-                    } else {
-                        why.iter().for_each(|what| faults.add(strategy.name, what, hint_for(what)));
+                    match on(&network.intact) {
+                        _ if all => {
+                            settings.left_out.push((strategy.name.to_owned(), why.join("; ")));
+                            continue;
+                        }
+                        Ok(intact) => (intact, Err(why.join("; "))),
+                        Err(_) => {
+                            why.iter().for_each(|what| faults.add(strategy.name, what, hint_for(what)));
+                            continue;
+                        }
                     }
                 }
-            }
+            };
+            settings.strategies.push(super::StrategySettings {
+                name: strategy.name.to_owned(),
+                channels: design.spec().channels,
+                selection: design.selection_name().to_owned(),
+            });
+            designs.insert(strategy.name.to_owned(), found);
         }
         if designs.is_empty() && faults.0.is_empty() {
             let why: Vec<_> = settings.left_out.iter().map(|(name, why)| format!("{name}: {why}")).collect();
@@ -390,7 +514,7 @@ fn hint_for(what: &str) -> &'static str {
 }
 
 /// The nearest name, or all.
-fn known<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn known<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().collect();
     match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),

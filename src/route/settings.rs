@@ -2,7 +2,7 @@
 
 use crate::digest::{Digest, digest};
 use serde::{Deserialize, Serialize};
-use spikemesh_router::measure::MeasureSpec;
+use spikemesh_router::measure::{Faults, MeasureSpec};
 
 /// Version of the results file.
 pub const RESULTS_VERSION: u32 = 1;
@@ -83,13 +83,26 @@ pub struct StrategySettings {
     pub selection: String,
 }
 
-/// Everything that shapes the numbers of a sweep.
+/// Chips side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardSettings {
+    /// Columns and rows of chips.
+    pub chips: (u16, u16),
+    /// Cycles over a link from chip to chip.
+    pub between_cycles: u16,
+}
+
+/// Everything that shapes the numbers of a sweep. What came later and is not asked for is left out of files, so that older ones
+/// keep their digests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Version of this program's measurements: other versions may measure something else.
     pub version: u32,
-    /// Columns and rows of routers.
+    /// Columns and rows of routers, over all chips.
     pub mesh: (u16, u16),
+    /// Chips, if there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<BoardSettings>,
     /// Whether rows and columns are rings.
     pub torus: bool,
     /// Cores of each router.
@@ -104,6 +117,15 @@ pub struct Settings {
     pub channels: Option<u8>,
     /// Flits of a virtual channel's buffer.
     pub depth: u8,
+    /// What differs from the router that strategies start from elsewhere, as lines of TOML.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub router: Vec<String>,
+    /// Waits of strategies that need timeouts, if they were asked for: until the emergency ways, until the drop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<(u16, u16)>,
+    /// What fails.
+    #[serde(default, skip_serializing_if = "Faults::is_empty")]
+    pub faults: Faults,
     /// What all draws are derived from.
     pub seed: u64,
     /// Picoseconds of a cycle.
@@ -183,7 +205,17 @@ impl Settings {
             1 => "1 core a router".to_owned(),
             n => format!("{n} cores a router"),
         };
-        format!("{chip}{w} x {h} {kind}, {cores}")
+        match self.board {
+            Some(BoardSettings { chips: (x, y), between_cycles }) => {
+                format!("board of {x} x {y} chips, {between_cycles} cycles between; {w} x {h} {kind}, {cores}")
+            }
+            None => format!("{chip}{w} x {h} {kind}, {cores}"),
+        }
+    }
+
+    /// What fails, in words; empty if nothing does.
+    pub fn failing(&self) -> String {
+        super::faults::in_words(&self.faults)
     }
 
     /// The traffic in words.

@@ -6,8 +6,8 @@ use super::source::Source;
 use crate::error::Error;
 use crate::run::in_parallel;
 use spikemesh_router::deadlock::{Proof, Switching, prove};
-use spikemesh_router::flit::RouterSpec;
-use spikemesh_router::measure::{Design, FlitMover, Measurement, NocMover, TrafficHost, replay, steady};
+use spikemesh_router::flit::{RouterSpec, Switching as Taking};
+use spikemesh_router::measure::{Design, FlitMover, Measurement, NocMover, Stage, replay, steady};
 use spikemesh_router::traffic::{Replay, Shape};
 use spikemesh_router::{Analytic, EndpointId, Noc, PacketNoc, QueueLimits, RouteTable, Topology, strategy};
 use std::collections::BTreeMap;
@@ -17,8 +17,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The network of a sweep and the routers that strategies start from.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
-    pub(super) topology: Arc<Topology>,
+    /// Without any fault.
+    pub(super) intact: Arc<Topology>,
     pub(super) router: RouterSpec,
+    /// From the start, and after each cycle in which something dies.
+    pub(super) stages: Vec<Stage>,
+}
+
+impl Network {
+    /// In which nothing fails.
+    pub(super) fn new(topology: Topology, router: RouterSpec) -> Self {
+        let intact = Arc::new(topology);
+        let stages = vec![Stage { cycle: 0, topology: Arc::clone(&intact) }];
+        Self { intact, router, stages }
+    }
+
+    /// As it is at the start.
+    pub(super) fn topology(&self) -> &Arc<Topology> {
+        &self.stages[0].topology
+    }
+}
+
+/// What was found of a strategy on the network from a cycle on.
+#[derive(Clone, Debug)]
+pub struct StageProof {
+    /// The strategy.
+    pub strategy: String,
+    /// 0, or the cycle in which something dies.
+    pub cycle: u64,
+    /// The proof, or why there is none.
+    pub proof: Result<Proof, String>,
 }
 
 /// Points that can be measured.
@@ -26,7 +54,7 @@ pub struct Sweep {
     settings: Settings,
     network: Network,
     source: Source,
-    designs: BTreeMap<String, Design>,
+    designs: BTreeMap<String, Result<Design, String>>,
 }
 
 impl std::fmt::Debug for Sweep {
@@ -45,7 +73,7 @@ impl Sweep {
         settings: Settings,
         network: Network,
         source: Source,
-        designs: BTreeMap<String, Design>,
+        designs: BTreeMap<String, Result<Design, String>>,
     ) -> Self {
         Self { settings, network, source, designs }
     }
@@ -55,28 +83,39 @@ impl Sweep {
         &self.settings
     }
 
-    /// Its strategies with the networks they are measured on, by name.
-    pub fn designs(&self) -> &BTreeMap<String, Design> {
+    /// Its strategies with the networks they are measured on, by name; or why a strategy cannot go on when something fails.
+    pub fn designs(&self) -> &BTreeMap<String, Result<Design, String>> {
         &self.designs
     }
 
     /// Proofs that strategies are free of deadlock here, or what stands against it; also of those that no router here is made
-    /// for. Packets of one flit fit into a buffer.
-    pub fn proofs(&self) -> Vec<(String, Result<Proof, String>)> {
+    /// for. Packets of one flit fit into a buffer. Where something dies there is a proof of the network before and after; packets
+    /// that are under way at that moment follow both, which is not proven.
+    pub fn proofs(&self) -> Vec<StageProof> {
         let settings = &self.settings;
         let names =
             settings.strategies.iter().map(|s| &s.name).chain(settings.left_out.iter().map(|(name, _)| name));
-        names.map(|name| (name.clone(), self.proof(name))).collect()
+        let stages = |name| self.network.stages.iter().map(move |stage| (name, stage));
+        let proof = |(name, stage): (&String, &Stage)| StageProof {
+            strategy: name.clone(),
+            cycle: stage.cycle,
+            proof: self.proof(name, &stage.topology),
+        };
+        names.flat_map(stages).map(proof).collect()
     }
 
-    fn proof(&self, name: &str) -> Result<Proof, String> {
-        let topology = &self.network.topology;
-        let strategy = strategy(name).map_err(|e| e.to_string())?;
-        let least = (strategy.channels)(topology).max(self.network.router.channels);
+    fn proof(&self, name: &str, topology: &Topology) -> Result<Proof, String> {
+        let (strategy, router) = (strategy(name).map_err(|e| e.to_string())?, &self.network.router);
+        let least = (strategy.channels)(self.network.topology()).max(router.channels);
         let channels = self.settings.channels.unwrap_or(least);
         let routing = strategy.build(topology, channels).map_err(|e| e.to_string())?;
-        let whole_packets = self.settings.most_flits == 1;
-        let switching = Switching { whole_packets, ..Switching::with(strategy.needs) };
+        let needed = Switching::with(strategy.needs);
+        let switching = Switching {
+            whole_packets: self.settings.most_flits == 1 || router.switching == Taking::VirtualCutThrough,
+            one_packet_a_channel: needed.one_packet_a_channel || router.wait_for_tail_credit,
+            timeouts: needed.timeouts || router.timeouts.is_some(),
+            ..needed
+        };
         prove(topology, &*routing, switching).map_err(|e| e.to_string())
     }
 
@@ -127,18 +166,17 @@ impl Sweep {
 
     /// One point; `Ok(None)` when it was stopped.
     fn measure(&self, key: &PointKey, stop: &dyn Fn() -> bool) -> Result<Option<Measurement>, String> {
-        let design = &self.designs[&key.strategy];
+        let design = self.designs[&key.strategy].as_ref().map_err(Clone::clone)?;
         match &self.source {
             Source::Ticks(ticks) => {
                 // Speeds have at most nine decimals.
                 let thousandths = (key.x * 1000.0).round().max(1.0) as u64;
                 let cycle_ps = self.settings.cycle_ps;
                 if key.level == RouteLevel::Flit {
-                    let endpoints = self.network.topology.endpoints().len() as u32;
+                    let endpoints = self.network.intact.endpoints().len() as u32;
                     let none = Replay::from_packets([], endpoints, 0).map_err(|e| e.to_string())?;
-                    let host = TrafficHost::new(none, design, &self.settings.measure);
-                    let network = design.network().map_err(told)?;
-                    let mut mover = FlitMover::new(network, host, self.settings.seed);
+                    let (spec, seed) = (&self.settings.measure, self.settings.seed);
+                    let mut mover = FlitMover::new(none, design, spec, seed).map_err(told)?;
                     return Ok(replay(&mut mover, ticks, cycle_ps, thousandths, stop));
                 }
                 let (pairs, spec) = (ticks.pairs(), &self.settings.measure);
@@ -148,12 +186,11 @@ impl Sweep {
             }
             source => {
                 let (spec, seed) = (&self.settings.measure, self.settings.seed);
-                let shape = Shape::of(&self.network.topology);
+                let shape = Shape::of(&self.network.intact);
                 let traffic = source.steady(key.x, self.settings.flits, seed, shape);
                 let traffic = traffic.expect("invariant: what has no ticks is steady").map_err(told)?;
                 if key.level == RouteLevel::Flit {
-                    let host = TrafficHost::new(traffic, design, spec);
-                    let mut mover = FlitMover::new(design.network().map_err(told)?, host, seed);
+                    let mut mover = FlitMover::new(traffic, design, spec, seed).map_err(told)?;
                     return Ok(steady(&mut mover, spec, stop));
                 }
                 let noc = |routes: &Arc<RouteTable>| self.noc(key.level, design, routes);

@@ -43,6 +43,9 @@ pub fn table(results: &Results, rows: &[Row<'_>]) -> String {
     let mut out =
         format!("{:<10} {}\n{:<10} {}\n", "network", settings.network(), "traffic", settings.traffic());
     let _ = writeln!(out, "{:<10} {}", "routers", routers(results));
+    if !settings.faults.is_empty() {
+        let _ = writeln!(out, "{:<10} {}", "fails", settings.failing());
+    }
     if settings.tick_stride > 1 {
         let (all, stride) = (settings.ticks, settings.tick_stride);
         let _ = writeln!(out, "{:<10} one in {stride} of {all}; --ticks {all} replays them all", "ticks");
@@ -117,10 +120,17 @@ pub(super) fn routers(results: &Results) -> String {
             }
         }
     };
-    format!(
+    let mut text = format!(
         "{channels} of {} flits, seed {}, a cycle is {} ps",
         settings.depth, settings.seed, settings.cycle_ps
-    )
+    );
+    if let Some((emergency, drop)) = settings.timeouts {
+        let _ = write!(text, ", timeouts {emergency} and {drop} cycles");
+    }
+    settings.router.iter().for_each(|line| {
+        let _ = write!(text, ", {line}");
+    });
+    text
 }
 
 fn best(out: &mut String, results: &Results, rows: &[Row<'_>]) {
@@ -145,8 +155,9 @@ fn best(out: &mut String, results: &Results, rows: &[Row<'_>]) {
             (one.throughput_change, "throughput"),
             (one.energy_change, "energy"),
         ];
-        let parts: Vec<_> =
+        let mut parts: Vec<_> =
             parts.into_iter().filter_map(|(change, of)| Some(format!("{} {of}", signed(change?)))).collect();
+        parts.extend((one.lost_percent > 0.0).then(|| format!("{:.1} % lost", one.lost_percent)));
         let saturated = if one.keeps_up { "" } else { "  (saturated)" };
         let _ = writeln!(out, "{place:>3}  {:<20} {}{saturated}", one.strategy, parts.join(", "));
     }

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["chip", "energy", "mapper", "run"]),
     ("config", &["chip", "mapper", "network", "run", "toml_reader"]),
     // Traffic of a run is replayed without the network behind it; pages look alike.
-    ("route", &["chip", "digest", "energy", "report", "run"]),
+    ("route", &["chip", "digest", "energy", "report", "run", "toml_reader"]),
     ("cli", &["chip", "config", "energy", "mapper", "network", "report", "route", "run"]),
     (
         "lib",

@@ -288,3 +288,227 @@ fn strategies_are_proven_and_rings_refuse_those_that_rings_break() {
     let (out, _) = expect(&["route", "--torus", "--mesh", "4x4", "--rates", "0.05", "--period", "200"], 0);
     assert!(out.contains("4 x 4 torus") && out.contains("left out   odd-even"), "{out}");
 }
+
+/// Created packets are those that arrived, those that were lost by each cause, and those under way.
+fn assert_conserved(point: &Value) {
+    let packets = &point["counts"]["packets"];
+    let of = |key: &str| packets[key].as_u64().unwrap();
+    let lost: u64 = packets["lost"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(of("created"), of("arrived") + lost + of("under_way"), "{packets}");
+    assert_eq!(of("under_way"), 0, "the drain is long: nothing hides there");
+}
+
+#[test]
+fn what_fails_is_counted_by_cause_everywhere() {
+    let folder = Folder::new();
+    let [object, csv, page] = ["r.json", "r.csv", "p.html"].map(|name| folder.path(name));
+    let sweep = ["route", "--mesh", "4x4", "--strategies", "xy,up-down,spinnaker", "--rates", "0.05,0.2"];
+    let faults = ["--dead-router", "1,1@700", "--dead-link", "2,2,east,both", "--dead-core", "15@900"];
+    let flaky = ["--flaky-link", "0,0,east,drop=0.3,corrupt=0.1", "--period", "300"];
+    let files = ["--json", &object, "--csv", &csv, "--html", &page];
+    let (out, _) = with(&sweep, &[&faults[..], &flaky, &files].concat(), 5);
+    for wanted in
+        ["router (1,1) is dead from cycle 700 on", "link (3,2) west is dead;", "no-way", "flaky-link", "% lost"]
+    {
+        assert!(out.contains(wanted), "{wanted}\n{out}");
+    }
+    assert!(text(&page).contains("router (1,1) is dead") && text(&page).contains("dead-endpoint"));
+    let header = text(&csv).lines().next().unwrap().to_owned();
+    assert!(
+        header.ends_with("lost_no_way,lost_flaky_link,lost_timeout,lost_dead_endpoint,lost_dead_link"),
+        "{header}"
+    );
+    let report = json(&text(&object));
+    for point in report["points"].as_array().unwrap() {
+        assert_conserved(point);
+        let lost = &point["counts"]["packets"]["lost"];
+        assert!(lost["dead-endpoint"].as_u64() > Some(0) && lost["flaky-link"].as_u64() > Some(0), "{point}");
+        assert_eq!(lost["no-way"].is_null(), point["strategy"] == "up-down", "only it goes round all: {lost}");
+    }
+    assert_eq!(report["ranking"]["ranked"][0]["strategy"], "up-down", "it loses least");
+    // Ticks that are replayed, and levels that know routes alone.
+    let packets = "cycle,source,destinations,flits\n".to_owned()
+        + &(0..400).map(|i| format!("{i},{},{},1\n", i % 16, (i * 7 + 5) % 16)).collect::<String>();
+    let packets = folder.write("p.csv", packets);
+    let replay = ["route", "--trace", &packets, "--mesh", "4x4", "--speed", "1", "--strategies", "xy,table"];
+    with(&replay, &["--dead-link", "1,1,east@150", "--json", &object, "--force"], 5);
+    for point in json(&text(&object))["points"].as_array().unwrap() {
+        assert_conserved(point);
+        assert_eq!(
+            point["counts"]["packets"]["lost"].as_object().unwrap().is_empty(),
+            point["strategy"] == "table"
+        );
+    }
+    let levels = ["--level", "flit,packet,analytic", "--dead-link", "1,1,east", "--json", &object, "--force"];
+    with(&replay, &levels, 5);
+    json(&text(&object))["points"].as_array().unwrap().iter().for_each(assert_conserved);
+}
+
+#[test]
+fn faults_that_a_strategy_cannot_live_with_are_told_in_its_row() {
+    let all = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| format!("{x},{y}@100"));
+    let dead: Vec<&str> = all.iter().flat_map(|router| ["--dead-router", router]).collect();
+    let start = ["route", "--mesh", "2x2", "--rates", "0.1", "--period", "200", "--strategies", "xy,valiant"];
+    let (out, err) = with(&start, &dead, 3);
+    assert!(out.contains("from cycle 100 on: `valiant` cannot route here: every router is dead"), "{out}");
+    assert!(out.contains("dead-endpoint") && err.contains("valiant"), "{out}\n{err}");
+    let wrong = [
+        "--dead-link",
+        "0,0,est",
+        "--dead-router",
+        "1",
+        "--flaky-link",
+        "0,0,east,drop=2",
+        "--timeouts",
+        "9,3",
+    ];
+    let more = ["--board", "2", "--set", "vc_alocator=islip", "--dead-core", "0@5", "--level", "packet"];
+    let (_, err) = with(&start, &[&wrong[..], &more].concat(), 2);
+    for wanted in [
+        "did you mean `east`?",
+        "`1` is not a column and a row",
+        "a probability is 0 to 1",
+        "`9,3` is not two waits",
+        "`2` is not columns x rows",
+        "did you mean `vc_allocator`?",
+        "at the flit level only",
+    ] {
+        assert!(err.contains(wanted), "{wanted}\n{err}");
+    }
+    let far = [
+        "--dead-link",
+        "1,0,east",
+        "--dead-router",
+        "7,0",
+        "--dead-core",
+        "99",
+        "--flaky-link",
+        "5,5,east,drop=1",
+    ];
+    let (_, err) = with(&start, &far, 2);
+    for wanted in
+        ["no link leads east from (1,0)", "no router at (7,0)", "no endpoint 99", "no router at (5,5)"]
+    {
+        assert!(err.contains(wanted), "{wanted}\n{err}");
+    }
+}
+
+#[test]
+fn proofs_are_of_the_network_before_and_after_a_death() {
+    let prove =
+        ["route", "--prove", "--mesh", "3x3", "--strategies", "xy,up-down", "--dead-link", "0,0,east,both@5"];
+    let (out, _) = expect(&prove, 3);
+    assert_eq!(out.matches("is free of deadlock").count(), 4, "{out}");
+    assert!(
+        out.contains("from cycle 5 on: `xy`") && out.contains("12 pairs of endpoints may find no way"),
+        "{out}"
+    );
+}
+
+#[test]
+fn routers_have_knobs_and_timeouts() {
+    let folder = Folder::new();
+    let object = folder.path("r.json");
+    let (default, _) = expect(&["route", "--router", "default"], 0);
+    let file = folder
+        .write("router.toml", default.replace("vc_allocator = \"islip\"", "vc_allocator = \"wavefront\""));
+    let (out, _) = with(SWEEP, &["--router", &file, "--set", "routing=2", "--json", &object], 0);
+    assert!(out.contains(", routing = 2, vc_allocator = \"wavefront\""), "{out}");
+    let counts = |report: &Value, i: usize| report["points"][i]["counts"]["latency"]["min"].as_u64();
+    assert_eq!(counts(&json(&text(&object)), 0), Some(10 + 2 * 2), "two cycles more at each of two routers");
+    // The default file changes nothing, not even the sweep's digest.
+    let file = folder.write("default.toml", &default);
+    with(SWEEP, &["--router", &file, "--json", &object, "--force"], 0);
+    let same = json(&text(&object));
+    with(SWEEP, &["--json", &object, "--force"], 0);
+    assert_eq!(json(&text(&object)), same);
+    let bad = folder.write("bad.toml", "depht = 4\narbiter = \"matrx\"\nlinks = 3\n");
+    let (_, err) = with(SWEEP, &["--router", &bad], 3);
+    for wanted in ["bad.toml:1", "did you mean `depth`?", "did you mean `matrix`?", "a list of whole numbers"] {
+        assert!(err.contains(wanted), "{wanted}\n{err}");
+    }
+    // SpiNNaker's routers drop what waits too long; that is no failure of the run.
+    let spinnaker =
+        ["route", "--mesh", "4x4", "--strategies", "xy,spinnaker", "--traffic", "hotspot(5;fraction=1)"];
+    let (out, _) = with(
+        &spinnaker,
+        &["--rates", "0.3", "--period", "300", "--timeouts", "8,16", "--json", &object, "--force"],
+        0,
+    );
+    assert!(out.contains("timeouts 8 and 16 cycles") && out.contains(" timeout"), "{out}");
+    let report = json(&text(&object));
+    assert!(report["points"][1]["counts"]["packets"]["lost"]["timeout"].as_u64() > Some(0));
+    assert_conserved(&report["points"][1]);
+}
+
+#[test]
+fn chips_on_a_board_are_joined_by_links_of_their_own() {
+    let folder = Folder::new();
+    let object = folder.path("r.json");
+    let start = [
+        "route",
+        "--mesh",
+        "2x2",
+        "--board",
+        "2x1",
+        "--strategies",
+        "xy",
+        "--rates",
+        "0.01",
+        "--json",
+        &object,
+    ];
+    let worst = |more: &[&str]| {
+        let (out, _) = with(&start, more, 0);
+        let report = json(&text(&object));
+        assert!(
+            report["levels"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|level| { level["mean_latency_error_percent"].as_f64().unwrap().abs() < 3.0 })
+        );
+        (out, report["points"][0]["counts"]["latency"]["p99"].as_u64().unwrap())
+    };
+    let (out, far) = worst(&["--between-cycles", "9", "--level", "flit,analytic"]);
+    assert!(out.contains("board of 2 x 1 chips, 9 cycles between; 4 x 2 mesh"), "{out}");
+    let (_, near) = worst(&["--level", "flit,packet", "--force"]);
+    assert_eq!(far, near + 8, "one link between chips on the longest way");
+    let (_, err) = with(&start[..3], &["--between-cycles", "4"], 2);
+    assert!(err.contains("--board 2x2"), "{err}");
+}
+
+/// A real interrupt in the middle of a sweep; what is resumed has the bytes of what was never stopped.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_goes_on_to_the_same_bytes() {
+    let folder = Folder::new();
+    let (whole, cut) = (folder.path("whole.jsonl"), folder.path("cut.jsonl"));
+    let sweep =
+        ["route", "--mesh", "8x8", "--strategies", "xy,yx", "--rates", "0.01..0.2:0.01", "--period", "400"];
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_spikemesh"))
+        .args(sweep)
+        .args(["--results", &cut, "--threads", "1"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The line of the sweep and that of a point: it is in the middle.
+    while std::fs::read_to_string(&cut).is_ok_and(|text| text.lines().count() < 2) || !Path::new(&cut).exists()
+    {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let points = |path: &str| text(path).lines().count() - 1;
+    if output.status.code() == Some(0) {
+        println!("SKIPPED the interrupt: the sweep ended before it");
+    } else {
+        assert_eq!(output.status.code(), Some(130));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("of 40 points are there"));
+        assert!((1..40).contains(&points(&cut)));
+    }
+    with(&sweep, &["--results", &cut, "--resume"], 0);
+    with(&sweep, &["--results", &whole], 0);
+    assert_eq!((points(&cut), text(&cut)), (40, text(&whole)));
+}

@@ -1,11 +1,12 @@
 //! What is measured: a network, a routing strategy and a router that fit together.
 
 use super::engine::FlitEngine;
-use crate::noc::flit::{FlitNetwork, RouterSpec, SpecError};
+use super::faults::{Faults, Stage};
+use crate::noc::flit::{Flaky, FlitNetwork, RouterSpec, SpecError, Timeouts};
 use crate::noc::{DeflectionError, DeflectionNetwork, DeflectionSpec, Order};
 use crate::route::{RouteError, RouteRequest, RouteTable};
 use crate::routing::{FirstLegal, Needs, Routing, RoutingError, RoutingStrategy, Selection, selection};
-use crate::topology::{EndpointId, LinkClass, LocalClass, MeshSpec, Topology};
+use crate::topology::{EndpointId, LinkClass, LinkId, LocalClass, MeshSpec, Topology, TopologyError};
 use std::sync::Arc;
 
 /// Picoseconds of a cycle where nothing else is said.
@@ -23,14 +24,37 @@ pub enum DesignError {
     /// The bufferless router does not take the network.
     #[error(transparent)]
     Deflection(#[from] DeflectionError),
-    /// It is made for routers of another kind.
-    #[error("`{name}` needs {what}, which the virtual-channel router is not")]
+    /// Its routers cannot do what is asked for.
+    #[error("the routers of `{name}` have no {what}")]
     Router {
         /// The strategy.
         name: &'static str,
-        /// The router it needs.
+        /// What they lack.
         what: &'static str,
     },
+    /// A part that is to fail is not there.
+    #[error(transparent)]
+    Fault(#[from] TopologyError),
+    /// The strategy does not take the network that is left when something has died.
+    #[error("from cycle {cycle} on: {why}")]
+    After {
+        /// The cycle of the death.
+        cycle: u64,
+        /// What the strategy says.
+        why: RoutingError,
+    },
+}
+
+/// Waits of SpiNNaker's routers where nothing else is said: *assumed*. Their two waits are set by software (Furber et al. 2013,
+/// §4), in a small floating-point form; no source read names what systems set them to.
+pub const SPINNAKER_TIMEOUTS: Timeouts = Timeouts { emergency: 64, drop: 256 };
+
+/// What a network goes on with when something has died.
+#[derive(Clone)]
+pub(super) struct Change {
+    pub(super) cycle: u64,
+    pub(super) topology: Arc<Topology>,
+    pub(super) routing: Arc<dyn Routing>,
 }
 
 /// A network with its routing and its routers. Clones share all of it.
@@ -42,13 +66,18 @@ pub struct Design {
     spec: RouterSpec,
     /// What the routers are instead, if the strategy is made for such.
     deflection: Option<DeflectionSpec>,
+    changes: Vec<Change>,
+    flaky: Vec<(LinkId, Flaky)>,
+    /// What flaky links draw from.
+    seed: u64,
 }
 
 impl Design {
     /// The strategy with its own selection on a network of such routers. `channels` of them; `None` is as many as the strategy
     /// needs, and at least as many as the spec has. Where the strategy needs a channel to hold one packet at a time,
-    /// routers wait for tail credits, unless no packet is longer than `most_flits` = 1: such move as a whole. A strategy that
-    /// deflects gets routers without buffers, as fast as the spec's without waiting, and one channel.
+    /// routers wait for tail credits, unless no packet is longer than `most_flits` = 1: such move as a whole. Where it needs
+    /// timeouts, they are the spec's, or else [`SPINNAKER_TIMEOUTS`]. A strategy that deflects gets routers without buffers, as
+    /// fast as the spec's without waiting, and one channel.
     ///
     /// # Errors
     /// Everything that does not fit.
@@ -61,12 +90,14 @@ impl Design {
     ) -> Result<Self, Vec<DesignError>> {
         let mut spec = spec.clone();
         spec.channels = channels.unwrap_or_else(|| (strategy.channels)(&topology).max(spec.channels));
-        let router = |what| Err(vec![DesignError::Router { name: strategy.name, what }]);
         match strategy.needs {
             Needs::Nothing => {}
             Needs::OnePacketAChannel => spec.wait_for_tail_credit = most_flits > 1,
             Needs::Deflection => spec.channels = channels.unwrap_or(1),
-            Needs::Timeouts => return router("a router with timeouts"),
+            Needs::Timeouts => {
+                spec.busy_when_full = true;
+                spec.timeouts.get_or_insert(SPINNAKER_TIMEOUTS);
+            }
         }
         let mut errors: Vec<DesignError> =
             spec.check(&topology).err().unwrap_or_default().into_iter().map(DesignError::from).collect();
@@ -88,6 +119,9 @@ impl Design {
                     .map(Arc::from),
                 spec,
                 deflection,
+                changes: Vec::new(),
+                flaky: Vec::new(),
+                seed: 0,
             }),
             Ok(_) => Err(errors),
             Err(error) => {
@@ -95,6 +129,52 @@ impl Design {
                 Err(errors)
             }
         }
+    }
+
+    /// The same strategy on a network in which something fails while it runs. `stages` are the faults' own, of which the first is
+    /// the network that this design was made for; the strategy is made anew for each. Flaky links draw from `seed`.
+    ///
+    /// # Errors
+    /// Every stage that the strategy does not take, and flaky links that are not there.
+    pub fn failing(
+        mut self,
+        strategy: &RoutingStrategy,
+        stages: &[Stage],
+        faults: &Faults,
+        seed: u64,
+    ) -> Result<Self, Vec<DesignError>> {
+        let mut errors = Vec::new();
+        for Stage { cycle, topology } in stages.iter().skip(1) {
+            match strategy.build(topology, self.spec.channels) {
+                Ok(routing) => self.changes.push(Change {
+                    cycle: *cycle,
+                    topology: Arc::clone(topology),
+                    routing: Arc::from(routing),
+                }),
+                Err(why) => errors.push(DesignError::After { cycle: *cycle, why }),
+            }
+        }
+        match faults.flaky_links(&self.topology) {
+            Ok(flaky) => self.flaky = flaky,
+            Err(missing) => errors.extend(missing.into_iter().map(DesignError::from)),
+        }
+        if self.deflection.is_some() {
+            let name = strategy.name;
+            let lacks = |asked: bool, what| asked.then_some(DesignError::Router { name, what });
+            errors.extend(lacks(
+                !self.changes.is_empty(),
+                "parts that die at a cycle; let them be dead from the start",
+            ));
+            errors.extend(lacks(!self.flaky.is_empty(), "flaky links"));
+        }
+        self.spec.rewirable |= !self.changes.is_empty();
+        self.seed = seed;
+        if errors.is_empty() { Ok(self) } else { Err(errors) }
+    }
+
+    /// What dies while it runs, ascending by cycle.
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The network.
@@ -133,9 +213,13 @@ impl Design {
                 .map(FlitEngine::from)
                 .map_err(|errors| errors.into_iter().map(DesignError::from).collect());
         }
-        FlitNetwork::new(self.spec.clone(), topology, routing, self.selection.clone())
-            .map(FlitEngine::from)
-            .map_err(|errors| errors.into_iter().map(DesignError::from).collect())
+        let network = FlitNetwork::new(self.spec.clone(), topology, routing, self.selection.clone())
+            .map_err(|errors| errors.into_iter().map(DesignError::from).collect::<Vec<_>>())?;
+        Ok(FlitEngine::from(if self.flaky.is_empty() {
+            network
+        } else {
+            network.with_seed(self.seed).with_flaky_links(&self.flaky)
+        }))
     }
 
     /// Routes of these pairs through an unloaded network, for the levels without flits.

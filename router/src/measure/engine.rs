@@ -1,9 +1,11 @@
 //! The networks that move flits, for a mover that does not care which.
 
 use super::measurement::Waits;
-use crate::noc::flit::{FlitNetwork, Host};
+use crate::noc::flit::{FlitNetwork, Host, SpecError};
 use crate::noc::{DeflectionNetwork, Livelock};
-use crate::topology::{LinkId, RouterId};
+use crate::routing::Routing;
+use crate::topology::{LinkId, RouterId, Topology};
+use std::sync::Arc;
 
 /// A network at the flit level, of the kind a strategy is made for.
 #[allow(
@@ -41,6 +43,23 @@ impl FlitEngine {
                 Ok(())
             }
             FlitEngine::Deflection(network) => network.run(until, host),
+        }
+    }
+
+    /// Goes on with other dead parts.
+    ///
+    /// # Errors
+    /// The routers were not made for it.
+    pub(super) fn rewire(
+        &mut self,
+        topology: Arc<Topology>,
+        routing: Arc<dyn Routing>,
+    ) -> Result<(), SpecError> {
+        match self {
+            FlitEngine::Channels(network) => network.rewire(topology, routing),
+            FlitEngine::Deflection(_) => Err(SpecError::Together {
+                what: "routers without buffers have what is dead from the start".into(),
+            }),
         }
     }
 

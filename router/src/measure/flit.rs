@@ -1,6 +1,6 @@
 //! Traffic at the flit level.
 
-use super::design::Design;
+use super::design::{Change, Design, DesignError};
 use super::engine::FlitEngine;
 use super::measurement::Loads;
 use super::replay::{ReplayPacket, TickMover};
@@ -193,6 +193,10 @@ impl<T: Traffic> Host for TrafficHost<T> {
 
     fn lost(&mut self, now: u64, _source: EndpointId, offer: &Offer, cause: LossCause) {
         self.last = self.last.max(now);
+        if cause == LossCause::DeadEndpoint {
+            // It waits no longer at its source, though it never left.
+            self.tally.given_up(now);
+        }
         self.tally.lost(offer.created, cause.name());
     }
 }
@@ -206,13 +210,20 @@ pub struct FlitMover<T> {
     livelock: Option<Livelock>,
     /// Packets that each endpoint was fed.
     fed: Vec<u64>,
+    /// Deaths that lie ahead, ascending.
+    changes: VecDeque<Change>,
 }
 
 impl<T: Traffic> FlitMover<T> {
-    /// Both together. `seed` is for the draws of packets that are fed tick by tick.
-    pub fn new(network: impl Into<FlitEngine>, host: TrafficHost<T>, seed: u64) -> Self {
+    /// The design's network with traffic. `seed` is for the draws of packets that are fed tick by tick.
+    ///
+    /// # Errors
+    /// What the flit level does not take.
+    pub fn new(traffic: T, design: &Design, spec: &MeasureSpec, seed: u64) -> Result<Self, Vec<DesignError>> {
+        let (network, host) = (design.network()?, TrafficHost::new(traffic, design, spec));
         let fed = vec![0; host.queues.len()];
-        Self { network: network.into(), host, seed, livelock: None, fed }
+        let changes = design.changes().iter().cloned().collect();
+        Ok(Self { network, host, seed, livelock: None, fed, changes })
     }
 
     /// A flit that went round for ever, which only a fault of a router can bring about. What was measured then ends in a
@@ -221,7 +232,21 @@ impl<T: Traffic> FlitMover<T> {
         self.livelock.as_ref()
     }
 
+    /// Works on all cycles before `until`; what dies in between dies.
     fn run(&mut self, until: u64) {
+        while self.changes.front().is_some_and(|change| change.cycle < until) {
+            let Some(Change { cycle, topology, routing }) = self.changes.pop_front() else { break };
+            self.advance_to(cycle);
+            // Packets that start from now on start by the new routing too.
+            (self.host.topology, self.host.routing) = (Arc::clone(&topology), Arc::clone(&routing));
+            self.network
+                .rewire(topology, routing)
+                .expect("invariant: a design with deaths ahead is rewirable, and its stages are one network");
+        }
+        self.advance_to(until);
+    }
+
+    fn advance_to(&mut self, until: u64) {
         if self.livelock.is_none() {
             self.livelock = self.network.run(until, &mut self.host).err();
         }

@@ -65,6 +65,13 @@ pub struct Packets {
     pub loopbacks: u64,
 }
 
+impl Packets {
+    /// Lost by any cause.
+    pub fn all_lost(&self) -> u64 {
+        self.lost.values().sum()
+    }
+}
+
 /// Flits of the samples, over endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {

@@ -3,6 +3,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`Design`] | a network, a strategy and a router that fit together |
+//! | [`Faults`] | what dies or fails in it |
 //! | [`TrafficHost`] | any [`Traffic`](crate::traffic::Traffic) as the host of a flit network |
 //! | [`steady`] | warm-up, samples until nothing changes any more, drain: for traffic without an end |
 //! | [`replay`] | ticks of known packets, each until its last packet has arrived |
@@ -17,6 +18,7 @@
 
 mod design;
 mod engine;
+mod faults;
 mod flit;
 mod latencies;
 mod measurement;
@@ -26,8 +28,9 @@ mod spec;
 mod steady;
 mod tally;
 
-pub use design::{CYCLE_PS, Design, DesignError, mesh_spec};
+pub use design::{CYCLE_PS, Design, DesignError, SPINNAKER_TIMEOUTS, mesh_spec};
 pub use engine::FlitEngine;
+pub use faults::{Death, Faults, FlakyLink, Part, Stage};
 pub use flit::{FlitMover, TrafficHost};
 pub use latencies::{Latencies, LatencySummary};
 pub use measurement::{

@@ -6,7 +6,7 @@ use super::spec::MeasureSpec;
 use super::steady::Mover;
 use super::tally::{Arrived, Tally};
 use crate::noc::{Fate, Injection, Noc, Verdict, VerdictSink};
-use crate::route::{RouteId, RouteTable};
+use crate::route::{DropCause, RouteId, RouteTable};
 use crate::topology::{EndpointId, Topology};
 use crate::traffic::Traffic;
 use std::cmp::Reverse;
@@ -33,8 +33,8 @@ pub struct NocMover {
     now: u64,
     due: Vec<Due>,
     sent: usize,
-    /// Ends that lie ahead: (cycle, number of the packet, arrived).
-    ends: BinaryHeap<Reverse<(u64, u32, bool)>>,
+    /// Ends that lie ahead: (cycle, number of the packet, why it is lost if it is).
+    ends: BinaryHeap<Reverse<(u64, u32, Option<DropCause>)>>,
     tally: Tally,
 }
 
@@ -150,11 +150,11 @@ impl NocMover {
         let mut verdicts = Vec::new();
         let outcome = self.noc.run_tick(&injections, until_ps, &mut VerdictSink::Collect(&mut verdicts));
         for Verdict { tag, fate, .. } in verdicts {
-            let (cycle, arrived) = match fate {
-                Fate::Arrived { at_ps } => (self.now + (at_ps + self.cycle_ps / 2) / self.cycle_ps, true),
-                Fate::Dropped(_) => (self.due[tag as usize].created, false),
+            let (cycle, lost) = match fate {
+                Fate::Arrived { at_ps } => (self.now + (at_ps + self.cycle_ps / 2) / self.cycle_ps, None),
+                Fate::Dropped(cause) => (self.due[tag as usize].created, Some(cause)),
             };
-            self.ends.push(Reverse((cycle, tag, arrived)));
+            self.ends.push(Reverse((cycle, tag, lost)));
         }
         outcome.in_flight == 0
     }
@@ -162,14 +162,14 @@ impl NocMover {
     /// Counts the ends before `until`; the last cycle of one, if there was any.
     fn settle(&mut self, until: u64) -> Option<u64> {
         let mut last = None;
-        while let Some(&Reverse((cycle, tag, arrived))) = self.ends.peek() {
+        while let Some(&Reverse((cycle, tag, lost))) = self.ends.peek() {
             if cycle >= until {
                 break;
             }
             self.ends.pop();
             let Due { created, route, flits } = self.due[tag as usize];
-            if !arrived {
-                self.tally.lost(created, "dead-link");
+            if let Some(cause) = lost {
+                self.tally.lost(created, cause.name());
                 continue;
             }
             last = Some(cycle);

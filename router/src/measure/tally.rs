@@ -115,6 +115,11 @@ impl Tally {
         }
     }
 
+    /// A packet waits at its source no longer, and never left it.
+    pub(super) fn given_up(&mut self, now: u64) {
+        add(&mut self.left, now / self.period, 1);
+    }
+
     #[inline]
     pub(super) fn flits_arrived(&mut self, now: u64, endpoint: EndpointId, flits: u64) {
         if self.measures(now) {

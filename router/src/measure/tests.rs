@@ -5,7 +5,7 @@ use crate::noc::flit::RouterSpec;
 use crate::noc::{Analytic, Noc, PacketNoc, QueueLimits};
 use crate::routing::strategy;
 use crate::topology::{Coord, Direction, EndpointId, Topology};
-use crate::traffic::{Replay, Shape, Synthetic, TrafficSpec};
+use crate::traffic::{Replay, Shape, Synthetic, Traffic, TrafficSpec};
 use std::sync::Arc;
 
 fn design(width: u16, height: u16, name: &str) -> Design {
@@ -26,10 +26,12 @@ fn traffic(design: &Design, pattern: &str, process: &str, flits: u16) -> Synthet
     spec.build(Shape::of(design.topology())).unwrap()
 }
 
+fn mover<T: Traffic>(design: &Design, traffic: T, spec: &MeasureSpec) -> FlitMover<T> {
+    FlitMover::new(traffic, design, spec, 7).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
 fn flit(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
-    let host = TrafficHost::new(traffic, design, spec);
-    let network = design.network().unwrap_or_else(|e| panic!("{e:?}"));
-    steady(&mut FlitMover::new(network, host, 7), spec, &|| false).unwrap()
+    steady(&mut mover(design, traffic, spec), spec, &|| false).unwrap()
 }
 
 fn packet(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
@@ -111,8 +113,8 @@ fn routers_without_buffers_are_measured_like_others() {
 fn ticks_are_replayed_without_buffers() {
     let design = design(4, 4, "deflection");
     let (ticks, spec) = (ticks(&design), MeasureSpec::default());
-    let host = TrafficHost::new(Replay::from_packets([], 16, 1).unwrap(), &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let nothing = Replay::from_packets([], 16, 1).unwrap();
+    let mut mover = FlitMover::new(nothing, &design, &spec, 1).unwrap_or_else(|e| panic!("{e:?}"));
     let found = replay(&mut mover, &ticks, CYCLE_PS, 1000, &|| false).unwrap();
     assert_eq!((found.packets.arrived, mover.livelock()), (962, None));
     assert!(found.ticks.unwrap().end.sum > found.ticks.unwrap().creation);
@@ -178,8 +180,7 @@ fn ticks_are_replayed_alike_at_all_levels() {
     let spec = MeasureSpec::default();
     assert_eq!((ticks.len(), ticks.packets().len()), (20, 20 * 48 + 2));
     let none = || Replay::from_packets([], 16, 1).unwrap();
-    let host = TrafficHost::new(none(), &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let mut mover = mover(&design, none(), &spec);
     let flit = replay(&mut mover, &ticks, CYCLE_PS, 1000, &|| false).unwrap();
     let level = |make: &dyn Fn(&Arc<crate::RouteTable>) -> Box<dyn Noc>| {
         let routes = |pairs: &[_]| design.routes(pairs);
@@ -202,8 +203,7 @@ fn ticks_are_replayed_alike_at_all_levels() {
     let end = |m: &Measurement| m.ticks.unwrap().end.sum;
     assert!(end(&packet).abs_diff(end(&flit)) * 10 < end(&flit));
     // Faster creation: the same packets, less time.
-    let host = TrafficHost::new(none(), &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 1);
+    let mut mover = self::mover(&design, none(), &spec);
     let fast = replay(&mut mover, &ticks, CYCLE_PS, 8000, &|| false).unwrap();
     assert_eq!(fast.loads.link_flits, flit.loads.link_flits);
     assert!(end(&fast) < end(&flit) && fast.offered_rate() > 4.0 * flit.offered_rate());
@@ -218,9 +218,7 @@ fn a_measurement_stops_when_asked_and_travels() {
     let found = flit(&design, source.clone(), &spec);
     let text = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), found);
-    let host = TrafficHost::new(source, &design, &spec);
-    let mut mover = FlitMover::new(design.network().unwrap_or_else(|e| panic!("{e:?}")), host, 7);
-    assert!(steady(&mut mover, &spec, &|| true).is_none());
+    assert!(steady(&mut mover(&design, source, &spec), &spec, &|| true).is_none());
 }
 
 #[test]
@@ -247,4 +245,65 @@ fn what_does_not_fit_is_told() {
     let deflection = strategy("deflection").unwrap();
     let errors = Design::new(Arc::new(topology), deflection, None, &RouterSpec::default(), 1).map(|_| ());
     assert!(matches!(errors.unwrap_err()[..], [DesignError::Deflection(_)]));
+}
+
+/// A router dies in the samples and a link is flaky: every packet arrives or is lost by name, at a replay too, and what the
+/// strategy cannot go round is told.
+#[test]
+fn what_dies_on_the_way_is_counted() {
+    let spec =
+        MeasureSpec { period: 500, warm_up: 1, most_samples: 4, drain: 50_000, ..MeasureSpec::default() };
+    let (at, flaky) = (Coord { x: 1, y: 1 }, Direction::East);
+    let flaky = FlakyLink { from: Coord { x: 0, y: 0 }, direction: flaky, drop: 0.2, corrupt: 0.2 };
+    let faults = Faults { deaths: vec![Death { part: Part::Router(at), cycle: 900 }], flaky: vec![flaky] };
+    let failing = |name: &str| {
+        let intact = design(4, 4, name);
+        let stages = faults.stages(intact.topology()).unwrap();
+        intact.failing(strategy(name).unwrap(), &stages, &faults, 3)
+    };
+    for name in ["xy", "up-down", "odd-even"] {
+        let design = failing(name).unwrap_or_else(|e| panic!("{e:?}"));
+        let source = traffic(&design, "uniform", "bernoulli(rate=0.1)", 2);
+        let found = flit(&design, source.clone(), &spec);
+        let packets = &found.packets;
+        let lost = |cause: &str| packets.lost.get(cause).copied().unwrap_or(0);
+        assert!(lost("dead-endpoint") > 0 && packets.corrupt > 0, "{packets:?}");
+        // A fifth of what crosses one of 48 links, whatever was dropped before.
+        let crossed = found.loads.link_packets[0] + lost("flaky-link");
+        assert!(
+            (lost("flaky-link") * 10).abs_diff(crossed * 2) < crossed,
+            "{} of {crossed}",
+            lost("flaky-link")
+        );
+        // Only what was under way is lost by a strategy that goes round it all.
+        assert_eq!(lost("no-way") > 20, name != "up-down", "{name}: {packets:?}");
+        assert_eq!(
+            (packets.under_way, packets.created),
+            (0, packets.arrived + packets.lost.values().sum::<u64>())
+        );
+        assert_eq!(found.saturated, [], "{name}");
+        assert_eq!(found, flit(&design, source, &spec));
+        let none = Replay::from_packets([], 16, 1).unwrap();
+        let ticks = ticks(&design);
+        let found = replay(&mut mover(&design, none, &spec), &ticks, CYCLE_PS, 1000, &|| false).unwrap();
+        assert_eq!((found.packets.under_way, found.packets.created), (0, ticks.packets().len() as u64));
+        assert!(found.packets.lost["dead-endpoint"] > 0);
+    }
+    // Where every router is dead, no strategy has one to go by way of.
+    let one = design(1, 1, "valiant");
+    let death = Death { part: Part::Router(Coord { x: 0, y: 0 }), cycle: 900 };
+    let faults = Faults { deaths: vec![death], flaky: vec![flaky] };
+    let stages = faults.stages(one.topology()).unwrap();
+    let errors = one.failing(strategy("valiant").unwrap(), &stages, &faults, 3).map(|_| ()).unwrap_err();
+    assert!(matches!(errors[..], [DesignError::After { cycle: 900, .. }, DesignError::Fault(_)]), "{errors:?}");
+}
+
+/// Where heads are dropped that wait too long, what arrives and what is dropped is all there is.
+#[test]
+fn timeouts_are_measured() {
+    let design = design(4, 4, "spinnaker");
+    assert_eq!(design.spec().timeouts, Some(SPINNAKER_TIMEOUTS));
+    let spec = MeasureSpec { period: 500, most_samples: 4, drain: 50_000, ..MeasureSpec::default() };
+    let found = flit(&design, traffic(&design, "hotspot(5)", "bernoulli(rate=0.3)", 1), &spec);
+    assert!(found.packets.lost["timeout"] > 0 && found.packets.under_way == 0, "{:?}", found.packets);
 }

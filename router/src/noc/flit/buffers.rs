@@ -216,7 +216,7 @@ impl Region {
     /// Winners take their channels: they bid for the switch from the next cycle on.
     pub(super) fn take_channels(&mut self, plan: &Plan, r: u32, now: u64, wins: &[(u8, u8)]) {
         for &(lane, out) in wins {
-            if !plan.flaky.is_empty() && self.is_dropped(plan, r, out) {
+            if !plan.flaky.is_empty() && self.is_dropped(plan, r, out, now) {
                 self.sites[r as usize].masks.waiting &= !(1 << lane);
                 self.discarding.push((r, lane, LossCause::FlakyLink));
                 self.sites[r as usize].masks.stirred = true;
@@ -244,11 +244,11 @@ impl Region {
         self.bid_from(plan, r, lane, i, None);
     }
 
-    fn is_dropped(&self, plan: &Plan, r: u32, out: u8) -> bool {
+    fn is_dropped(&self, plan: &Plan, r: u32, out: u8, now: u64) -> bool {
         let router = self.first + r;
         let Some(link) = plan.link(router, plan.port(out)) else { return false };
-        let crossed = self.ports[r as usize * usize::from(plan.ports.count) + usize::from(plan.port(out))].sent;
-        let draw = random::word(plan.seed, u64::from(link.0) << 1, crossed);
+        // By the cycle, not by what has crossed: a drop crosses nothing, and the next packet would draw the same.
+        let draw = random::word(plan.seed, u64::from(link.0) << 1, now << 6 | u64::from(out));
         (draw as u32) < plan.flaky[link.index()].0
     }
 

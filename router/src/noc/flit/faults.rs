@@ -13,8 +13,8 @@ fn odds(probability: f64) -> u32 {
 }
 
 impl FlitNetwork {
-    /// The empty network with links that fail now and then. Whether a packet is dropped or changed depends on the link and
-    /// on how many flits have crossed it, on nothing else.
+    /// The empty network with links that fail now and then. Whether a packet is dropped depends on the link, the virtual channel
+    /// and the cycle, whether a flit is changed on the link and on how many have crossed it; on nothing else.
     pub fn with_flaky_links(mut self, links: &[(LinkId, Flaky)]) -> Self {
         self.plan.flaky = vec![(0, 0); self.plan.topology.links().len()];
         for (link, flaky) in links {
