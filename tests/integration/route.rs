@@ -331,7 +331,7 @@ fn what_fails_is_counted_by_cause_everywhere() {
         + &(0..400).map(|i| format!("{i},{},{},1\n", i % 16, (i * 7 + 5) % 16)).collect::<String>();
     let packets = folder.write("p.csv", packets);
     let replay = ["route", "--trace", &packets, "--mesh", "4x4", "--speed", "1", "--strategies", "xy,table"];
-    with(&replay, &["--dead-link", "1,1,east@150", "--json", &object, "--force"], 5);
+    with(&replay, &["--dead-link", "0,0,east@150", "--json", &object, "--force"], 5);
     for point in json(&text(&object))["points"].as_array().unwrap() {
         assert_conserved(point);
         assert_eq!(
@@ -339,7 +339,7 @@ fn what_fails_is_counted_by_cause_everywhere() {
             point["strategy"] == "table"
         );
     }
-    let levels = ["--level", "flit,packet,analytic", "--dead-link", "1,1,east", "--json", &object, "--force"];
+    let levels = ["--level", "flit,packet,analytic", "--dead-link", "0,0,east", "--json", &object, "--force"];
     with(&replay, &levels, 5);
     json(&text(&object))["points"].as_array().unwrap().iter().for_each(assert_conserved);
 }
