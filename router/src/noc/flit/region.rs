@@ -43,6 +43,11 @@ pub(super) struct Masks {
     pub(super) full: Lanes,
     /// Whether an allocation of virtual channels may come out different from the last.
     pub(super) stirred: bool,
+    /// On the short way: inputs that took a channel on arrival in cycle `fresh_at`, and the
+    /// channels they asked for.
+    pub(super) fresh: Lanes,
+    pub(super) asked: Lanes,
+    pub(super) fresh_at: u64,
 }
 
 /// A virtual channel of a port, as input and as output: 16 bytes.
@@ -207,6 +212,8 @@ pub(super) struct Region {
     pub(super) arbiters: super::switch::Arbiters,
     /// One bit a router that has something to do in this cycle.
     pub(super) live: Vec<u64>,
+    /// The same for the next cycle alone, while this one is worked on.
+    pub(super) live_next: Vec<u64>,
     /// Endpoints of the region, ascending, and where in that list each endpoint of the network is.
     pub(super) endpoints: Vec<u32>,
     pub(super) sources: Vec<Source>,
@@ -278,6 +285,7 @@ impl Region {
             },
             arbiters: super::switch::Arbiters::new(plan, routers),
             live: vec![0; routers.div_ceil(64)],
+            live_next: vec![0; routers.div_ceil(64)],
             source_at,
             sources: vec![Source::new(spec.channels); endpoints.len()],
             source_occupied: vec![0; endpoints.len() * usize::from(spec.channels)],
