@@ -205,33 +205,24 @@ impl<S: Shape> Cycle<'_, S> {
         }
         let answer = self.table.index(self.first + r, flit.destination(), flit.state(), &self.plan.ports);
         lane.answer = answer;
-        if masks.fresh_at != self.now {
-            (masks.fresh, masks.asked, masks.fresh_at) = (0, 0, self.now);
-        }
         let allowed = self.table.allowed(answer);
-        if masks.waiting != 0 && masks.stirred || allowed & masks.asked != 0 {
+        let asks = allowed & !masks.owned;
+        if masks.waiting | masks.holding != 0 || asks == 0 {
             masks.waiting |= bit;
             masks.stirred = true;
-            if masks.fresh != 0 {
+            if masks.fresh_at == self.now && allowed & masks.asked != 0 {
                 let count = S::lanes(self.plan);
                 take_back(masks, &mut self.lanes[r as usize * count..][..count], self.now as u32);
             }
             self.wake(r);
             return;
         }
-        // Nobody else can want these channels in this cycle, so the head need not wait for step 5.
-        let asks = allowed & !masks.owned;
-        if asks == 0 {
-            masks.stirred = false;
-            masks.waiting |= bit;
-            return;
-        }
+        // The router has nothing else to do in this cycle, so the head need not wait for step 5.
         let out = next_from(asks, lane.accept) & 63;
         lane.out = out;
         lane.next = self.table.next(answer, out) as u8;
         lane.since = self.now as u32 + 1;
-        masks.asked |= asks;
-        masks.fresh |= bit;
+        (masks.fresh, masks.asked, masks.fresh_at) = (bit, asks, self.now);
         masks.owned |= 1 << out;
         masks.holding |= bit;
         if masks.full >> out & 1 == 0 {
@@ -307,7 +298,11 @@ impl<S: Shape> Cycle<'_, S> {
         if clash == 0 {
             return bids;
         }
-        match_clashing(self.plan, bids, lanes, &self.ports[r as usize * ports..][..ports])
+        let ports = &self.ports[r as usize * ports..][..ports];
+        match ports.len() {
+            ..=8 => match_clashing::<S, 8>(self.plan, bids, lanes, ports),
+            _ => match_clashing::<S, 64>(self.plan, bids, lanes, ports),
+        }
     }
 
     /// A lane wins the switch: pointers move past the pair, the row's offset past the lane, and its flit leaves.
@@ -383,10 +378,7 @@ impl<S: Shape> Cycle<'_, S> {
             }
         }
         if row >= LOCAL {
-            let locals = ports - usize::from(LOCAL);
-            let source = self.source_at[r as usize * locals + usize::from(row - LOCAL)];
-            self.to_sources.push(now + plan.source_back, (source, channel));
-            return;
+            return credit_source::<S>(plan, self.source_at, self.to_sources, (r, row, channel), now);
         }
         let way = site.near[usize::from(row)];
         let at = now + u64::from(way.back);
@@ -398,6 +390,20 @@ impl<S: Shape> Cycle<'_, S> {
             self.credits.push(at, Place::new(way.router, to));
         }
     }
+}
+
+/// A slot behind a source is free again.
+#[inline(never)]
+fn credit_source<S: Shape>(
+    plan: &Plan,
+    source_at: &[u32],
+    to_sources: &mut Wheel<(u32, u8)>,
+    (r, row, channel): (u32, u8, u8),
+    now: u64,
+) {
+    let locals = S::ports(plan) - usize::from(LOCAL);
+    let source = source_at[r as usize * locals + usize::from(row - LOCAL)];
+    to_sources.push(now + plan.source_back, (source, channel));
 }
 
 #[cold]
@@ -433,7 +439,10 @@ fn allocate_channels(table: &SideTable, masks: &mut Masks, lanes: &mut [Lane], n
             seen |= free;
         });
         if clash != 0 {
-            return allocate_clashing(table, masks, lanes, now);
+            return match lanes.len() {
+                ..=16 => allocate_clashing::<16>(table, masks, lanes, now),
+                _ => allocate_clashing::<64>(table, masks, lanes, now),
+            };
         }
         if seen == 0 {
             return 0;
@@ -475,68 +484,78 @@ fn accept_channel(
     (out, waited.into())
 }
 
-/// Channel allocation where heads want the same channels.
+/// Channel allocation where heads want the same channels; for at most `MOST` lanes, a power of two.
 #[inline(never)]
-fn allocate_clashing(table: &SideTable, masks: &mut Masks, lanes: &mut [Lane], now: u32) -> u64 {
+fn allocate_clashing<const MOST: usize>(
+    table: &SideTable,
+    masks: &mut Masks,
+    lanes: &mut [Lane],
+    now: u32,
+) -> u64 {
     let (waiting, owned) = (masks.waiting, masks.owned);
     // Who asks for each channel, and what each is granted.
-    let mut requests = [0 as Lanes; 64];
+    let mut requests = [0 as Lanes; MOST];
     let mut asked: Lanes = 0;
     for_each_bit!(at in waiting => {
         let asks = table.allowed(lanes[usize::from(at)].answer) & !owned;
         asked |= asks;
         for_each_bit!(column in asks => {
-            requests[usize::from(column)] |= 1 << at;
+            requests[usize::from(column) % MOST] |= 1 << at;
         });
     });
-    let mut granted = [0 as Lanes; 64];
+    let mut granted = [0 as Lanes; MOST];
     let mut winners: Lanes = 0;
     for_each_bit!(column in asked => {
-        let winner = next_from(requests[usize::from(column)], lanes[usize::from(column)].grant) & 63;
-        granted[usize::from(winner)] |= 1 << column;
+        let winner = next_from(requests[usize::from(column) % MOST], lanes[usize::from(column)].grant);
+        granted[usize::from(winner) % MOST] |= 1 << column;
         winners |= 1 << winner;
     });
     let mut taken: Lanes = 0;
     let mut waited = 0;
     for_each_bit!(at in winners => {
-        let (out, cycles) = accept_channel(table, masks, lanes, (at, granted[usize::from(at)]), now);
+        let (out, cycles) = accept_channel(table, masks, lanes, (at, granted[usize::from(at) % MOST]), now);
         taken |= 1 << out;
         waited += cycles;
     });
     // A channel that was asked for and not taken may be somebody else's in the next cycle.
     for_each_bit!(column in asked & !taken => {
-        masks.stirred |= requests[usize::from(column)] & !winners != 0;
+        masks.stirred |= requests[usize::from(column) % MOST] & !winners != 0;
     });
     waited
 }
 
-/// The lanes that win the switch where lanes want the same port.
+/// The lanes that win the switch where lanes want the same port; for at most `MOST` ports, a power of two.
 #[inline(never)]
-fn match_clashing(plan: &Plan, bids: Lanes, lanes: &[Lane], ports: &[Port]) -> Lanes {
-    let channels = plan.spec.channels;
+fn match_clashing<S: Shape, const MOST: usize>(
+    plan: &Plan,
+    bids: Lanes,
+    lanes: &[Lane],
+    ports: &[Port],
+) -> Lanes {
+    let channels = S::channels(plan) as u8;
     // Rows that ask for each column, and lanes that do.
-    let mut rows = [0u64; 64];
-    let mut asking = [0 as Lanes; 64];
+    let mut rows = [0u64; MOST];
+    let mut asking = [0 as Lanes; MOST];
     let mut asked = 0u64;
     for_each_bit!(at in bids => {
-        let column = plan.port(lanes[usize::from(at)].out) & 63;
-        rows[usize::from(column)] |= 1 << plan.port(at);
-        asking[usize::from(column)] |= 1 << at;
+        let column = S::split(plan, lanes[usize::from(at)].out).0;
+        rows[usize::from(column) % MOST] |= 1 << S::split(plan, at).0;
+        asking[usize::from(column) % MOST] |= 1 << at;
         asked |= 1 << column;
     });
-    let mut granted = [0u64; 64];
+    let mut granted = [0u64; MOST];
     let mut winners = 0u64;
     for_each_bit!(column in asked => {
-        let row = next_from(rows[usize::from(column)], ports[usize::from(column)].grant) & 63;
-        granted[usize::from(row)] |= 1 << column;
+        let row = next_from(rows[usize::from(column) % MOST], ports[usize::from(column)].grant);
+        granted[usize::from(row) % MOST] |= 1 << column;
         winners |= 1 << row;
     });
     let mut won: Lanes = 0;
     for_each_bit!(row in winners => {
         let port = ports[usize::from(row)];
-        let column = next_from(granted[usize::from(row)], port.accept) & 63;
+        let column = next_from(granted[usize::from(row) % MOST], port.accept);
         // Of the row's lanes for the column the first after its offset.
-        let own = asking[usize::from(column)] >> (row * channels) & (u64::MAX >> (64 - channels));
+        let own = asking[usize::from(column) % MOST] >> (row * channels) & (u64::MAX >> (64 - channels));
         won |= 1 << (row * channels + next_from(own, port.offset));
     });
     won

@@ -35,10 +35,11 @@ pub(super) struct Masks {
     pub(super) waiting: Lanes,
     /// Inputs that own an output and have a flit.
     pub(super) holding: Lanes,
-    /// Those of them whose output has a slot: they bid for the switch.
-    pub(super) ready: Lanes,
     /// Outputs that belong to a packet.
     pub(super) owned: Lanes,
+    /// Inputs among `holding` whose output has a slot: they bid for the switch. Not beside it, or both would be written
+    /// as one wide word, which the processor cannot read while a narrow write to one of them is on its way.
+    pub(super) ready: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
     /// Whether an allocation of virtual channels may come out different from the last.
