@@ -413,7 +413,8 @@ impl Region {
         lost: Option<LossCause>,
         host: &mut H,
     ) {
-        let home = flit.packet() % plan.regions;
+        // One region is common, and a division is slow.
+        let home = if plan.regions == 1 { 0 } else { flit.packet() % plan.regions };
         if home == self.id {
             self.finish(plan, at, flit, lost, host);
         } else {
@@ -430,7 +431,8 @@ impl Region {
         lost: Option<LossCause>,
         host: &mut H,
     ) {
-        let Packet { offer, source, injected, .. } = self.packets.finish(flit.packet() / plan.regions);
+        let index = if plan.regions == 1 { flit.packet() } else { flit.packet() / plan.regions };
+        let Packet { offer, source, injected, .. } = self.packets.finish(index);
         match lost {
             None => host.arrived(&Arrival {
                 offer,
