@@ -139,11 +139,15 @@ impl Answers {
 /// are those of a head at its destination, by port.
 pub(super) struct SideTable {
     answers: Vec<Answer>,
-    /// First answer of each router.
-    first: Vec<u32>,
-    at: Vec<Coord>,
+    /// Of each answer all channels, and the next state if it is the same for all, else [`MANY`].
+    brief: Vec<(Lanes, u32)>,
+    /// Place of each router, and its first answer.
+    at: Vec<(Coord, u32)>,
     endpoints: Vec<Coord>,
 }
+
+/// No state: the channel taken decides.
+const MANY: u32 = u32::MAX;
 
 /// 0 below, 1 equal, 2 above.
 #[inline]
@@ -159,12 +163,8 @@ impl SideTable {
         let routers = topology.router_count();
         let endpoints: Vec<Coord> =
             (0..topology.endpoints().len() as u32).map(|e| topology.endpoint_coord(EndpointId(e))).collect();
-        let mut table = Self {
-            answers: Vec::new(),
-            first: Vec::with_capacity(routers),
-            at: (0..routers as u32).map(|r| topology.coord(RouterId(r))).collect(),
-            endpoints,
-        };
+        let mut table =
+            Self { answers: Vec::new(), brief: Vec::new(), at: Vec::with_capacity(routers), endpoints };
         for port in 0..ports.count {
             let mut answer = Answer::default();
             answer.push(ports.all_of(port), ports.all_of(port), RouteState(0));
@@ -218,24 +218,41 @@ impl SideTable {
                 table.answers.extend_from_slice(own);
                 next
             });
-            table.first.push(first);
+            table.at.push((here, first));
         }
+        let brief = |answer: &Answer| (answer.allowed, if answer.count == 1 { answer.ways[0].1 } else { MANY });
+        table.brief = table.answers.iter().map(brief).collect();
         table
     }
 
     /// Index of the answer for a head at a router.
     #[inline]
     pub(super) fn index(&self, router: u32, destination: u32, state: u32, ports: &Ports) -> u16 {
-        let (at, to) = (self.at[router as usize], self.endpoints[destination as usize]);
+        let ((at, first), to) = (self.at[router as usize], self.endpoints[destination as usize]);
         if at == to {
             return ports.of_endpoint(destination).into();
         }
-        (self.first[router as usize] + state * SIDES + 3 * side(at.y, to.y) + side(at.x, to.x)) as u16
+        (first + state * SIDES + 3 * side(at.y, to.y) + side(at.x, to.x)) as u16
     }
 
     #[inline]
     pub(super) fn get(&self, index: u16) -> &Answer {
         &self.answers[index as usize]
+    }
+
+    /// All channels of an answer.
+    #[inline]
+    pub(super) fn allowed(&self, index: u16) -> Lanes {
+        self.brief[index as usize].0
+    }
+
+    /// The state that a packet carries on which takes this channel.
+    #[inline]
+    pub(super) fn next(&self, index: u16, lane: u8) -> u32 {
+        match self.brief[index as usize].1 {
+            MANY => self.answers[index as usize].next(lane),
+            next => next,
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use super::spec::Allocator;
 /// Requests of up to 64 members, bit i for member i.
 pub(super) type Requests = u64;
 
-/// The first request at or after a pointer, cyclically. There must be one.
+/// The first request at or after a pointer, cyclically. There must be one. A pointer may stand behind the last
+/// member, even at 64, which is at the first: so who moves one past a winner need not turn it back.
 #[inline]
 pub(super) fn next_from(requests: Requests, pointer: u8) -> u8 {
-    let above = requests & (u64::MAX << pointer);
+    let above = requests & u64::MAX.wrapping_shl(pointer.into());
     (if above != 0 { above } else { requests }).trailing_zeros() as u8
 }
 

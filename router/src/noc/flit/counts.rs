@@ -58,6 +58,24 @@ impl FlitNetwork {
         self.peak_at(router, self.plan.ports.of_endpoint(endpoint.0))
     }
 
+    /// Bytes of state a router: its share of all arrays that are as long as there are routers, flits in buffers
+    /// included; endpoints and what is on the way between routers are not.
+    pub fn bytes_a_router(&self) -> usize {
+        let of = |region: &Region| {
+            let extra = &region.extra;
+            size_of_val(&region.sites[..])
+                + size_of_val(&region.lanes[..])
+                + size_of_val(&region.ports[..])
+                + size_of_val(&region.flits[..])
+                + size_of_val(&region.bodies[..])
+                + size_of_val(&region.tail_gone[..])
+                + size_of_val(&extra.wide[..])
+                + size_of_val(&extra.answers[..])
+                + size_of_val(&extra.forks[..])
+        };
+        self.regions.iter().map(of).sum::<usize>().div_ceil(self.plan.topology.router_count().max(1))
+    }
+
     fn site_of(&self, router: RouterId) -> (&Region, usize) {
         let region = &self.regions[self.plan.region_of(router.0)];
         (region, (router.0 - region.first) as usize)

@@ -6,7 +6,7 @@
 //! they are common ones.
 
 use super::answers::{LOCAL, Lanes, SideTable};
-use super::arbiter::{next_after, next_from};
+use super::arbiter::next_from;
 use super::packet::{Flit, Wide};
 use super::plan::Plan;
 use super::region::{FAR, Flying, Lane, Masks, Message, NONE, Place, Port, Region, Site, count_body};
@@ -20,6 +20,14 @@ pub(super) trait Shape {
     fn depth(plan: &Plan) -> usize;
     fn lanes(plan: &Plan) -> usize {
         Self::ports(plan) * Self::channels(plan)
+    }
+    /// Port and channel of a lane.
+    fn split(plan: &Plan, lane: u8) -> (u8, u8);
+    /// A place in a buffer, `depth` being the first again.
+    #[inline(always)]
+    fn wrap(plan: &Plan, place: usize) -> usize {
+        let depth = Self::depth(plan);
+        if place >= depth { place - depth } else { place }
     }
 }
 
@@ -39,6 +47,14 @@ impl<const CHANNELS: usize, const DEPTH: usize> Shape for Fixed<CHANNELS, DEPTH>
     fn depth(_: &Plan) -> usize {
         DEPTH
     }
+    #[inline(always)]
+    fn split(_: &Plan, lane: u8) -> (u8, u8) {
+        (lane / CHANNELS as u8, lane % CHANNELS as u8)
+    }
+    #[inline(always)]
+    fn wrap(_: &Plan, place: usize) -> usize {
+        place % DEPTH
+    }
 }
 
 /// Any.
@@ -56,6 +72,10 @@ impl Shape for Any {
     #[inline(always)]
     fn depth(plan: &Plan) -> usize {
         plan.depth.into()
+    }
+    #[inline(always)]
+    fn split(plan: &Plan, lane: u8) -> (u8, u8) {
+        plan.lane[usize::from(lane & 63)]
     }
 }
 
@@ -91,7 +111,6 @@ impl Region {
         let mut cycle = Cycle::<S> {
             plan,
             table,
-            lane_of: &plan.lane,
             now,
             first: self.first,
             sites: &mut self.sites,
@@ -100,6 +119,7 @@ impl Region {
             ports: &mut self.ports,
             bodies: &mut self.bodies,
             live: &mut self.live,
+            live_next: &mut self.live_next,
             source_at: &self.source_at,
             flying: &mut self.flying,
             credits: &mut self.credits,
@@ -108,11 +128,12 @@ impl Region {
             outbox: &mut self.outbox,
             shape: PhantomData,
         };
-        for flying in &flying {
-            cycle.arrive(flying);
-        }
+        // Credits first: a head that arrives takes its channel at once, and must not be taken for one that awaited them.
         for place in &credits {
             cycle.credit(place.router(), place.lane());
+        }
+        for flying in &flying {
+            cycle.arrive(flying);
         }
         for word in 0..cycle.live.len() {
             let mut stays = 0;
@@ -120,18 +141,18 @@ impl Region {
                 let r = word as u32 * 64 + u32::from(bit);
                 stays |= u64::from(cycle.router(r)) << bit;
             });
-            cycle.live[word] = stays;
+            cycle.live[word] = stays | std::mem::take(&mut cycle.live_next[word]);
         }
         self.flying.put_back(flying);
         self.credits.put_back(credits);
     }
 }
 
-/// A region's memory during one cycle, as plain slices: their addresses stay in registers.
+/// A region's memory during one cycle, as plain slices: their addresses stay in registers. Nothing but inlined
+/// functions may take it whole, or they would not.
 struct Cycle<'a, S> {
     plan: &'a Plan,
     table: &'a SideTable,
-    lane_of: &'a [(u8, u8); 64],
     now: u64,
     first: u32,
     sites: &'a mut [Site],
@@ -140,6 +161,7 @@ struct Cycle<'a, S> {
     ports: &'a mut [Port],
     bodies: &'a mut Vec<u64>,
     live: &'a mut [u64],
+    live_next: &'a mut [u64],
     source_at: &'a [u32],
     flying: &'a mut Wheel<Flying>,
     credits: &'a mut Wheel<Place>,
@@ -151,11 +173,6 @@ struct Cycle<'a, S> {
 
 impl<S: Shape> Cycle<'_, S> {
     #[inline(always)]
-    fn answer(&self, r: u32, flit: Flit) -> u16 {
-        self.table.index(self.first + r, flit.destination(), flit.state(), &self.plan.ports)
-    }
-
-    #[inline(always)]
     fn wake(&mut self, r: u32) {
         self.live[r as usize / 64] |= 1 << (r % 64);
     }
@@ -164,32 +181,55 @@ impl<S: Shape> Cycle<'_, S> {
     fn arrive(&mut self, flying: &Flying) {
         let (r, at) = (flying.to.router(), flying.to.lane());
         let i = r as usize * S::lanes(self.plan) + usize::from(at);
-        let depth = S::depth(self.plan);
         let flit = flying.flit;
-        let answer = self.answer(r, flit);
         let lane = &mut self.lanes[i];
-        let place = usize::from(lane.head) + usize::from(lane.len);
-        let place = if place >= depth { place - depth } else { place };
-        self.flits[i * depth + place] = flit;
+        let place = S::wrap(self.plan, usize::from(lane.head) + usize::from(lane.len));
+        self.flits[i * S::depth(self.plan) + place] = flit;
         lane.len += 1;
-        lane.peak = lane.peak.max(lane.len);
+        if lane.len > lane.peak {
+            lane.peak = lane.len;
+        }
         if lane.len > 1 {
             return;
         }
         lane.since = self.now as u32;
         let masks = &mut self.sites[r as usize].masks;
-        if flit.is_head() {
-            lane.answer = answer;
-            masks.waiting |= 1 << at;
-            masks.stirred = true;
-        } else {
-            masks.holding |= 1 << at;
-            if masks.full >> (lane.out & 63) & 1 == 1 {
-                return;
+        let bit = 1u64 << at;
+        if !flit.is_head() {
+            masks.holding |= bit;
+            if masks.full >> (lane.out & 63) & 1 == 0 {
+                masks.ready |= bit;
+                self.wake(r);
             }
-            masks.ready |= 1 << at;
+            return;
         }
-        self.wake(r);
+        let answer = self.table.index(self.first + r, flit.destination(), flit.state(), &self.plan.ports);
+        lane.answer = answer;
+        let allowed = self.table.allowed(answer);
+        let asks = allowed & !masks.owned;
+        if masks.waiting | masks.holding != 0 || asks == 0 {
+            masks.waiting |= bit;
+            masks.stirred = true;
+            if masks.fresh_at == self.now && allowed & masks.asked != 0 {
+                let count = S::lanes(self.plan);
+                take_back(masks, &mut self.lanes[r as usize * count..][..count], self.now as u32);
+            }
+            self.wake(r);
+            return;
+        }
+        // The router has nothing else to do in this cycle, so the head need not wait for step 5.
+        let out = next_from(asks, lane.accept) & 63;
+        lane.out = out;
+        lane.next = self.table.next(answer, out) as u8;
+        lane.since = self.now as u32 + 1;
+        (masks.fresh, masks.asked, masks.fresh_at) = (bit, asks, self.now);
+        masks.owned |= 1 << out;
+        masks.holding |= bit;
+        if masks.full >> out & 1 == 0 {
+            masks.ready |= bit;
+            self.live_next[r as usize / 64] |= 1 << (r % 64);
+        }
+        self.lanes[r as usize * S::lanes(self.plan) + usize::from(out)].owner = at;
     }
 
     #[inline(always)]
@@ -220,9 +260,12 @@ impl<S: Shape> Cycle<'_, S> {
     fn router(&mut self, r: u32) -> bool {
         let count = S::lanes(self.plan);
         let site = &mut self.sites[r as usize];
-        let bids = site.masks.ready;
+        let mut bids = site.masks.ready;
+        if site.masks.fresh_at == self.now {
+            bids &= !site.masks.fresh;
+        }
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
-        if site.masks.stirred && site.masks.waiting != 0 {
+        if site.masks.waiting != 0 && site.masks.stirred {
             let lanes = &mut self.lanes[r as usize * count..][..count];
             let waited = allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
             if waited != 0 {
@@ -236,60 +279,89 @@ impl<S: Shape> Cycle<'_, S> {
             });
         }
         let masks = &self.sites[r as usize].masks;
-        masks.ready != 0 || (masks.stirred && masks.waiting != 0)
+        masks.ready != 0 || (masks.waiting != 0 && masks.stirred)
+    }
+
+    /// The lanes that win the switch, of those that bid for it.
+    #[inline(always)]
+    fn match_switch(&self, r: u32, bids: Lanes) -> Lanes {
+        let (count, ports) = (S::lanes(self.plan), S::ports(self.plan));
+        let lanes = &self.lanes[r as usize * count..][..count];
+        let (mut rows, mut columns, mut clash) = (0u64, 0u64, 0u64);
+        for_each_bit!(at in bids => {
+            let row = 1 << S::split(self.plan, at).0;
+            let column = 1 << S::split(self.plan, lanes[usize::from(at)].out & 63).0;
+            clash |= rows & row | columns & column;
+            rows |= row;
+            columns |= column;
+        });
+        if clash == 0 {
+            return bids;
+        }
+        let ports = &self.ports[r as usize * ports..][..ports];
+        match ports.len() {
+            ..=8 => match_clashing::<S, 8>(self.plan, bids, lanes, ports),
+            _ => match_clashing::<S, 64>(self.plan, bids, lanes, ports),
+        }
     }
 
     /// A lane wins the switch: pointers move past the pair, the row's offset past the lane, and its flit leaves.
+    ///
+    /// The pointers of channel allocation move here too, as nobody looks at them while the channel is taken.
     #[inline(always)]
     fn send(&mut self, r: u32, at: u8) {
         let (plan, now) = (self.plan, self.now);
         let (count, ports, depth) = (S::lanes(plan), S::ports(plan), S::depth(plan));
         let site = &mut self.sites[r as usize];
-        let bit = 1u64 << at;
+        let masks = &mut site.masks;
         let i = r as usize * count + usize::from(at);
+        let bit = 1u64 << at;
         let lane = &mut self.lanes[i];
         let out = lane.out & 63;
-        let (row, channel) = self.lane_of[usize::from(at & 63)];
-        let (column, out_channel) = self.lane_of[usize::from(out)];
+        let (row, channel) = S::split(plan, at);
+        let (column, out_channel) = S::split(plan, out);
         let flit = self.flits[i * depth + usize::from(lane.head)].onward(u32::from(lane.next));
         let waited = (now as u32).wrapping_sub(lane.since);
-        if waited != 0 {
-            site.stalls.switch += u64::from(waited);
-        }
         lane.since = now as u32 + 1;
-        lane.head = next_after(lane.head, depth);
+        lane.accept = out + 1;
+        lane.head = S::wrap(plan, usize::from(lane.head) + 1) as u8;
         lane.len -= 1;
         if flit.is_tail() {
-            site.masks.owned &= !(1 << out);
-            site.masks.stirred = true;
-            site.masks.holding &= !bit;
-            site.masks.ready &= !bit;
+            masks.owned &= !(1 << out);
+            masks.stirred = true;
+            masks.holding &= !bit;
+            masks.ready &= !bit;
             lane.out = NONE;
             if lane.len > 0 {
                 let head = self.flits[i * depth + usize::from(lane.head)];
                 lane.answer = self.table.index(self.first + r, head.destination(), head.state(), &plan.ports);
-                site.masks.waiting |= bit;
+                masks.waiting |= bit;
             }
         } else if lane.len == 0 {
-            site.masks.holding &= !bit;
-            site.masks.ready &= !bit;
+            masks.holding &= !bit;
+            masks.ready &= !bit;
         }
         let output = &mut self.lanes[r as usize * count + usize::from(out)];
+        output.grant = at + 1;
         output.occupied += 1;
         if usize::from(output.occupied) == depth {
-            site.masks.full |= 1 << out;
-            site.masks.ready &= !bit;
+            masks.full |= 1 << out;
+            masks.ready &= !bit;
         }
-        let input = &mut self.ports[r as usize * ports + usize::from(row)];
-        input.accept = next_after(column, ports);
-        input.offset = next_after(channel, S::channels(plan));
-        let output = &mut self.ports[r as usize * ports + usize::from(column)];
-        output.grant = next_after(row, ports);
+        let own = &mut self.ports[r as usize * ports..][..ports];
+        let input = &mut own[usize::from(row)];
+        input.accept = column + 1;
+        input.offset = channel + 1;
+        let output = &mut own[usize::from(column)];
+        output.grant = row + 1;
         output.sent += 1;
         if !flit.is_head() {
             count_body(self.bodies, self.ports.len(), r as usize * ports + usize::from(column));
         }
 
+        if waited != 0 {
+            site.stalls.switch += u64::from(waited);
+        }
         // The port behind a link is the other of its pair: east and west are 0 and 1, north and south 2 and 3.
         if column >= LOCAL {
             self.to_sinks.push(now + plan.eject_hop, (flit, flit.destination(), out_channel));
@@ -298,53 +370,60 @@ impl<S: Shape> Cycle<'_, S> {
             let to = (column ^ 1) * S::channels(plan) as u8 + out_channel;
             let at = now + u64::from(way.hop);
             if way.router == FAR {
-                self.leave_region((r, column, to), at, flit);
+                let router = plan.down[(self.first + r) as usize][usize::from(column)].router;
+                let message = Message::Flit { at, flit, router, lane: to, wide: Wide::default() };
+                leave_region(plan, self.outbox, router, message);
             } else {
                 self.flying.push(at, Flying { flit, to: Place::new(way.router, to) });
             }
         }
         if row >= LOCAL {
-            let locals = ports - usize::from(LOCAL);
-            let source = self.source_at[r as usize * locals + usize::from(row - LOCAL)];
-            self.to_sources.push(now + plan.source_back, (source, channel));
-            return;
+            return credit_source::<S>(plan, self.source_at, self.to_sources, (r, row, channel), now);
         }
-        let way = self.sites[r as usize].near[usize::from(row)];
+        let way = site.near[usize::from(row)];
         let at = now + u64::from(way.back);
         let to = (row ^ 1) * S::channels(plan) as u8 + channel;
         if way.router == FAR {
             let router = plan.up[(self.first + r) as usize][usize::from(row)].router;
-            self.outbox[plan.region_of(router)].push(Message::Credit { at, router, lane: to });
+            leave_region(plan, self.outbox, router, Message::Credit { at, router, lane: to });
         } else {
             self.credits.push(at, Place::new(way.router, to));
         }
     }
+}
 
-    #[cold]
-    fn leave_region(&mut self, (r, column, lane): (u32, u8, u8), at: u64, flit: Flit) {
-        let router = self.plan.down[(self.first + r) as usize][usize::from(column)].router;
-        let wide = Wide::default();
-        self.outbox[self.plan.region_of(router)].push(Message::Flit { at, flit, router, lane, wide });
-    }
+/// A slot behind a source is free again.
+#[inline(never)]
+fn credit_source<S: Shape>(
+    plan: &Plan,
+    source_at: &[u32],
+    to_sources: &mut Wheel<(u32, u8)>,
+    (r, row, channel): (u32, u8, u8),
+    now: u64,
+) {
+    let locals = S::ports(plan) - usize::from(LOCAL);
+    let source = source_at[r as usize * locals + usize::from(row - LOCAL)];
+    to_sources.push(now + plan.source_back, (source, channel));
+}
 
-    /// The lanes that win the switch, of those that bid for it.
-    #[inline(always)]
-    fn match_switch(&self, r: u32, bids: Lanes) -> Lanes {
-        let (count, ports) = (S::lanes(self.plan), S::ports(self.plan));
-        let lanes = &self.lanes[r as usize * count..][..count];
-        let (mut rows, mut columns, mut clash) = (0u64, 0u64, false);
-        for_each_bit!(at in bids => {
-            let row = 1 << self.lane_of[usize::from(at & 63)].0;
-            let column = 1 << self.lane_of[usize::from(lanes[usize::from(at)].out & 63)].0;
-            clash |= rows & row != 0 || columns & column != 0;
-            rows |= row;
-            columns |= column;
-        });
-        if !clash {
-            return bids;
-        }
-        match_clashing(self.plan, bids, lanes, &self.ports[r as usize * ports..][..ports], columns)
-    }
+#[cold]
+fn leave_region(plan: &Plan, outbox: &mut [Vec<Message>], router: u32, message: Message) {
+    outbox[plan.region_of(router)].push(message);
+}
+
+/// Another head wants a channel that may have been given away in this cycle: all that was is taken back.
+#[inline(never)]
+fn take_back(masks: &mut Masks, lanes: &mut [Lane], now: u32) {
+    for_each_bit!(at in masks.fresh => {
+        let lane = &mut lanes[usize::from(at)];
+        masks.owned &= !(1 << lane.out);
+        lane.out = NONE;
+        lane.since = now;
+    });
+    masks.holding &= !masks.fresh;
+    masks.ready &= !masks.fresh;
+    masks.waiting |= masks.fresh;
+    (masks.fresh, masks.asked) = (0, 0);
 }
 
 /// Gives waiting heads their channels; cycles they waited for them.
@@ -355,17 +434,23 @@ fn allocate_channels(table: &SideTable, masks: &mut Masks, lanes: &mut [Lane], n
     if waiting & (waiting - 1) != 0 {
         let (mut seen, mut clash): (Lanes, Lanes) = (0, 0);
         for_each_bit!(at in waiting => {
-            let free = table.get(lanes[usize::from(at)].answer).allowed & !owned;
+            let free = table.allowed(lanes[usize::from(at)].answer) & !owned;
             clash |= seen & free;
             seen |= free;
         });
         if clash != 0 {
-            return allocate_clashing(table, masks, lanes, seen, now);
+            return match lanes.len() {
+                ..=16 => allocate_clashing::<16>(table, masks, lanes, now),
+                _ => allocate_clashing::<64>(table, masks, lanes, now),
+            };
+        }
+        if seen == 0 {
+            return 0;
         }
     }
     let mut waited = 0;
     for_each_bit!(at in waiting => {
-        let free = table.get(lanes[usize::from(at)].answer).allowed & !owned;
+        let free = table.allowed(lanes[usize::from(at)].answer) & !owned;
         if free != 0 {
             waited += accept_channel(table, masks, lanes, (at, free), now).1;
         }
@@ -382,83 +467,95 @@ fn accept_channel(
     (at, offers): (u8, Lanes),
     now: u32,
 ) -> (u8, u64) {
-    let count = lanes.len();
     let lane = &mut lanes[usize::from(at)];
     let out = next_from(offers, lane.accept);
     let waited = now.wrapping_sub(lane.since);
-    lane.accept = next_after(out, count);
     lane.out = out;
-    lane.next = table.get(lane.answer).next(out) as u8;
+    lane.next = table.next(lane.answer, out) as u8;
     lane.since = now + 1;
-    let output = &mut lanes[usize::from(out)];
-    output.grant = next_after(at, count);
-    output.owner = at;
+    lanes[usize::from(out)].owner = at;
     let bit = 1u64 << at;
     masks.waiting &= !bit;
     masks.owned |= 1 << out;
     masks.holding |= bit;
-    masks.ready |= (!masks.full >> out & 1) << at;
+    if masks.full >> out & 1 == 0 {
+        masks.ready |= bit;
+    }
     (out, waited.into())
 }
 
-/// Channel allocation where heads want the same channels.
+/// Channel allocation where heads want the same channels; for at most `MOST` lanes, a power of two.
 #[inline(never)]
-fn allocate_clashing(table: &SideTable, masks: &mut Masks, lanes: &mut [Lane], asked: Lanes, now: u32) -> u64 {
+fn allocate_clashing<const MOST: usize>(
+    table: &SideTable,
+    masks: &mut Masks,
+    lanes: &mut [Lane],
+    now: u32,
+) -> u64 {
     let (waiting, owned) = (masks.waiting, masks.owned);
-    let mut asks = [0 as Lanes; 64];
+    // Who asks for each channel, and what each is granted.
+    let mut requests = [0 as Lanes; MOST];
+    let mut asked: Lanes = 0;
     for_each_bit!(at in waiting => {
-        asks[usize::from(at)] = table.get(lanes[usize::from(at)].answer).allowed & !owned;
+        let asks = table.allowed(lanes[usize::from(at)].answer) & !owned;
+        asked |= asks;
+        for_each_bit!(column in asks => {
+            requests[usize::from(column) % MOST] |= 1 << at;
+        });
     });
-    let mut granted = [0 as Lanes; 64];
+    let mut granted = [0 as Lanes; MOST];
     let mut winners: Lanes = 0;
     for_each_bit!(column in asked => {
-        let mut requests = 0;
-        for_each_bit!(at in waiting => {
-            requests |= (asks[usize::from(at)] >> column & 1) << at;
-        });
-        let winner = next_from(requests, lanes[usize::from(column)].grant);
-        granted[usize::from(winner)] |= 1 << column;
+        let winner = next_from(requests[usize::from(column) % MOST], lanes[usize::from(column)].grant);
+        granted[usize::from(winner) % MOST] |= 1 << column;
         winners |= 1 << winner;
     });
     let mut taken: Lanes = 0;
     let mut waited = 0;
     for_each_bit!(at in winners => {
-        let (out, cycles) = accept_channel(table, masks, lanes, (at, granted[usize::from(at)]), now);
+        let (out, cycles) = accept_channel(table, masks, lanes, (at, granted[usize::from(at) % MOST]), now);
         taken |= 1 << out;
         waited += cycles;
     });
-    for_each_bit!(at in waiting & !winners => {
-        masks.stirred |= asks[usize::from(at)] & !taken != 0;
+    // A channel that was asked for and not taken may be somebody else's in the next cycle.
+    for_each_bit!(column in asked & !taken => {
+        masks.stirred |= requests[usize::from(column) % MOST] & !winners != 0;
     });
     waited
 }
 
+/// The lanes that win the switch where lanes want the same port; for at most `MOST` ports, a power of two.
 #[inline(never)]
-fn match_clashing(plan: &Plan, bids: Lanes, lanes: &[Lane], ports: &[Port], asked: u64) -> Lanes {
-    let channels = plan.spec.channels;
-    let mut granted = [0u64; 64];
+fn match_clashing<S: Shape, const MOST: usize>(
+    plan: &Plan,
+    bids: Lanes,
+    lanes: &[Lane],
+    ports: &[Port],
+) -> Lanes {
+    let channels = S::channels(plan) as u8;
+    // Rows that ask for each column, and lanes that do.
+    let mut rows = [0u64; MOST];
+    let mut asking = [0 as Lanes; MOST];
+    let mut asked = 0u64;
+    for_each_bit!(at in bids => {
+        let column = S::split(plan, lanes[usize::from(at)].out).0;
+        rows[usize::from(column) % MOST] |= 1 << S::split(plan, at).0;
+        asking[usize::from(column) % MOST] |= 1 << at;
+        asked |= 1 << column;
+    });
+    let mut granted = [0u64; MOST];
     let mut winners = 0u64;
     for_each_bit!(column in asked => {
-        let mut rows = 0u64;
-        for_each_bit!(at in bids => {
-            let wants = plan.port(lanes[usize::from(at)].out) == column;
-            rows |= u64::from(wants) << plan.port(at);
-        });
-        let row = next_from(rows, ports[usize::from(column)].grant);
-        granted[usize::from(row)] |= 1 << column;
+        let row = next_from(rows[usize::from(column) % MOST], ports[usize::from(column)].grant);
+        granted[usize::from(row) % MOST] |= 1 << column;
         winners |= 1 << row;
     });
     let mut won: Lanes = 0;
     for_each_bit!(row in winners => {
         let port = ports[usize::from(row)];
-        let column = next_from(granted[usize::from(row)], port.accept);
+        let column = next_from(granted[usize::from(row) % MOST], port.accept);
         // Of the row's lanes for the column the first after its offset.
-        let mut own = bids >> (row * channels) & (u64::MAX >> (64 - channels));
-        for_each_bit!(channel in own => {
-            if plan.port(lanes[usize::from(row * channels + channel)].out) != column {
-                own &= !(1 << channel);
-            }
-        });
+        let own = asking[usize::from(column) % MOST] >> (row * channels) & (u64::MAX >> (64 - channels));
         won |= 1 << (row * channels + next_from(own, port.offset));
     });
     won

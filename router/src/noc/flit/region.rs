@@ -35,14 +35,20 @@ pub(super) struct Masks {
     pub(super) waiting: Lanes,
     /// Inputs that own an output and have a flit.
     pub(super) holding: Lanes,
-    /// Those of them whose output has a slot: they bid for the switch.
-    pub(super) ready: Lanes,
     /// Outputs that belong to a packet.
     pub(super) owned: Lanes,
+    /// Inputs among `holding` whose output has a slot: they bid for the switch. Not beside it, or both would be written
+    /// as one wide word, which the processor cannot read while a narrow write to one of them is on its way.
+    pub(super) ready: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
     /// Whether an allocation of virtual channels may come out different from the last.
     pub(super) stirred: bool,
+    /// On the short way: inputs that took a channel on arrival in cycle `fresh_at`, and the
+    /// channels they asked for.
+    pub(super) fresh: Lanes,
+    pub(super) asked: Lanes,
+    pub(super) fresh_at: u64,
 }
 
 /// A virtual channel of a port, as input and as output: 16 bytes.
@@ -207,6 +213,8 @@ pub(super) struct Region {
     pub(super) arbiters: super::switch::Arbiters,
     /// One bit a router that has something to do in this cycle.
     pub(super) live: Vec<u64>,
+    /// The same for the next cycle alone, while this one is worked on.
+    pub(super) live_next: Vec<u64>,
     /// Endpoints of the region, ascending, and where in that list each endpoint of the network is.
     pub(super) endpoints: Vec<u32>,
     pub(super) sources: Vec<Source>,
@@ -278,6 +286,7 @@ impl Region {
             },
             arbiters: super::switch::Arbiters::new(plan, routers),
             live: vec![0; routers.div_ceil(64)],
+            live_next: vec![0; routers.div_ceil(64)],
             source_at,
             sources: vec![Source::new(spec.channels); endpoints.len()],
             source_occupied: vec![0; endpoints.len() * usize::from(spec.channels)],
@@ -404,7 +413,8 @@ impl Region {
         lost: Option<LossCause>,
         host: &mut H,
     ) {
-        let home = flit.packet() % plan.regions;
+        // One region is common, and a division is slow.
+        let home = if plan.regions == 1 { 0 } else { flit.packet() % plan.regions };
         if home == self.id {
             self.finish(plan, at, flit, lost, host);
         } else {
@@ -421,7 +431,8 @@ impl Region {
         lost: Option<LossCause>,
         host: &mut H,
     ) {
-        let Packet { offer, source, injected, .. } = self.packets.finish(flit.packet() / plan.regions);
+        let index = if plan.regions == 1 { flit.packet() } else { flit.packet() / plan.regions };
+        let Packet { offer, source, injected, .. } = self.packets.finish(index);
         match lost {
             None => host.arrived(&Arrival {
                 offer,

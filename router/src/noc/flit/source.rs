@@ -43,10 +43,9 @@ impl Source {
         if self.channel != NONE {
             return (occupied[usize::from(self.channel)] < depth).then_some(self.channel);
         }
-        let count = occupied.len() as u8;
-        (1..=count)
-            .map(|step| (self.last + step) % count)
-            .find(|&c| self.owned >> c & 1 == 0 && occupied[usize::from(c)] < depth)
+        let open = |c: &usize| self.owned >> c & 1 == 0 && occupied[*c] < depth;
+        let next = usize::from(self.last) + 1;
+        (next..occupied.len()).chain(0..next).find(open).map(|c| c as u8)
     }
 
     /// A head goes to a channel.
