@@ -37,8 +37,7 @@ pub(super) struct Masks {
     pub(super) holding: Lanes,
     /// Outputs that belong to a packet.
     pub(super) owned: Lanes,
-    /// Inputs among `holding` whose output has a slot: they bid for the switch. Not beside it, or both would be written
-    /// as one wide word, which the processor cannot read while a narrow write to one of them is on its way.
+    /// Inputs among `holding` whose output has a slot: they bid for the switch.
     pub(super) ready: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
