@@ -96,7 +96,9 @@ impl Calendar {
             }
             let own = &mut self.ring[self.bucket as usize % BUCKETS];
             self.ringed -= own.len();
-            self.near.extend(own.drain(..).map(Reverse));
+            for entry in own.drain(..) {
+                self.near.push(Reverse(entry));
+            }
             // What lay beyond the ring may lie inside it now.
             let end = (self.bucket + BUCKETS as u64) << self.shift;
             while let Some(entry) = self.take_far(Some(end)).filter(|entry| entry.0 < end) {

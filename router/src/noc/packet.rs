@@ -256,9 +256,15 @@ impl PacketNoc {
     }
 
     fn request(&mut self, packet: u32, output: Output, now: u64) {
-        let connection = &mut self.connections[output.connection as usize];
-        connection.requests.push_back(Request { packet, to: output.to, since_ps: now });
-        self.serve(output.connection, now);
+        let id = output.connection;
+        let connection = &mut self.connections[id as usize];
+        let request = Request { packet, to: output.to, since_ps: now };
+        let is_free = connection.requests.is_empty() && connection.busy_until <= now;
+        if is_free && (id >= self.ejections || connection.slots_in_use(now) < self.slots) {
+            return self.start(id, request, now);
+        }
+        connection.requests.push_back(request);
+        self.serve(id, now);
     }
 
     /// The packet has become the head of its queue: it asks for all its branches.
