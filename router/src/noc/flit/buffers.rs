@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, Answers, LOCAL, Lanes, ask};
 use super::arbiter::next_after;
-use super::packet::{Flit, Wide};
+use super::packet::{Flit, STATE_MASK, Wide};
 use super::plan::Plan;
 use super::region::{Flying, Fork, GO, Message, NONE, Place, Region, SIGNALS, STOP, count_body};
 use super::spec::Switching;
@@ -237,7 +237,7 @@ impl Region {
         self.sites[r as usize].stalls.channel += u64::from((now as u32).wrapping_sub(input.since));
         input.since = now as u32 + 1;
         input.out = out;
-        input.next = next as u8;
+        input.next = (next & STATE_MASK) as u8;
         if plan.wide && self.extra.forks.is_empty() {
             self.extra.wide[i * usize::from(plan.depth) + usize::from(input.head)].state = next;
         }

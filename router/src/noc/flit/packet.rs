@@ -6,6 +6,8 @@ use crate::topology::EndpointId;
 pub(super) const DESTINATION_BITS: u32 = 20;
 const PACKET_BITS: u32 = 25;
 const STATE_BITS: u32 = 6;
+/// What a flit's word keeps of a routing state; wider ones travel beside it, see [`Wide`].
+pub(super) const STATE_MASK: u32 = (1 << STATE_BITS) - 1;
 
 /// Most packets inside the network at once.
 pub(super) const MOST_PACKETS: usize = 1 << PACKET_BITS;
@@ -25,7 +27,7 @@ const HOPS_AT: u32 = STATE_AT + STATE_BITS + 3;
 impl Flit {
     pub(super) fn new(packet: u32, destination: u32, state: u32, head: bool, tail: bool) -> Self {
         let ends = if head { HEAD } else { 0 } | if tail { TAIL } else { 0 };
-        let state = u64::from(state & ((1 << STATE_BITS) - 1));
+        let state = u64::from(state & STATE_MASK);
         Self(u64::from(packet) | u64::from(destination) << DESTINATION_AT | state << STATE_AT | ends)
     }
 
@@ -78,10 +80,10 @@ impl Flit {
         Self(self.0 | CORRUPT)
     }
 
-    /// The flit as it leaves a router: one more router passed, with the state it carries on.
+    /// The flit as it leaves a router: one more router passed, with the state it carries on, at most [`STATE_MASK`].
     #[inline]
     pub(super) fn onward(self, state: u32) -> Self {
-        let kept = self.0 & !(((1 << STATE_BITS) - 1) << STATE_AT);
+        let kept = self.0 & !(u64::from(STATE_MASK) << STATE_AT);
         Self((kept | u64::from(state) << STATE_AT).wrapping_add(1 << HOPS_AT))
     }
 }

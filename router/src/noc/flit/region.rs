@@ -61,7 +61,7 @@ pub(super) struct Lane {
     pub(super) out: u8,
     /// Most flits its buffer ever held.
     pub(super) peak: u8,
-    /// State the packet carries on.
+    /// State the packet carries on, as far as its flits' words keep it.
     pub(super) next: u8,
     /// As output: the input that owns it.
     pub(super) owner: u8,
