@@ -3,7 +3,7 @@
 //! `cargo bench -p spikemesh-router --bench deflection`
 
 use spikemesh_router::flit::RouterSpec;
-use spikemesh_router::measure::{Design, FlitMover, MeasureSpec, Mover, mesh_spec};
+use spikemesh_router::measure::{Counted, Design, FlitMover, MeasureSpec, Mover, mesh_spec};
 use spikemesh_router::traffic::{Shape, TrafficSpec};
 use spikemesh_router::{Topology, strategy};
 use std::sync::Arc;

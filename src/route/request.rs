@@ -6,7 +6,7 @@ use super::numbers::{parse_flits, parse_mesh, parse_numbers};
 use super::settings::{BoardSettings, RouteLevel, Settings, SourceKind};
 use super::source::{self, Source};
 use super::sweep::{Network, Sweep};
-use super::topology::{board, chip_router, cycle_ps, plain, plain_router};
+use super::topology::{board, plain, plain_router};
 use crate::error::{Error, ErrorKind, Problem, nearest};
 use spikemesh_router::flit::{RouterSpec, Timeouts};
 use spikemesh_router::measure::{CYCLE_PS, Design, MeasureSpec, ReplayTicks};
@@ -419,11 +419,11 @@ impl Request {
         }
         let (ticks, own, chip) = source::read_run(path)?;
         let topology = chip.topology()?;
-        let cycle_ps = self.cycle_ps.unwrap_or_else(|| cycle_ps(topology.link_classes()));
+        let cycle_ps = self.cycle_ps.unwrap_or_else(|| RouterSpec::cycle_ps(topology.link_classes()));
         // Links of several cycles need buffers for what is under way: the chip's queues are made for its links.
         let queue = u64::from(chip.queue_packets) * u64::from(chip.packet_flits.max(1));
         let depth = self.depth.unwrap_or(queue.clamp(1, 255) as u8);
-        let base = chip_router(topology.link_classes(), &chip.local, cycle_ps, depth);
+        let base = RouterSpec::of_times(topology.link_classes(), &chip.local, cycle_ps, depth);
         let (router, changed) = self.router(base, knobs)?;
         let mut settings = self.settings(&topology, flits, router.depth);
         settings.router = changed;

@@ -2,15 +2,12 @@
 
 use super::engine::FlitEngine;
 use super::faults::{Faults, Stage};
-use crate::noc::flit::{Flaky, FlitNetwork, RouterSpec, SpecError, Timeouts};
+use crate::noc::flit::{CYCLE_PS, Flaky, FlitNetwork, RouterSpec, SpecError, Timeouts};
 use crate::noc::{DeflectionError, DeflectionNetwork, DeflectionSpec, Order};
 use crate::route::{RouteError, RouteRequest, RouteTable};
 use crate::routing::{FirstLegal, Needs, Routing, RoutingError, RoutingStrategy, Selection, selection};
 use crate::topology::{EndpointId, LinkClass, LinkId, LocalClass, MeshSpec, Topology, TopologyError};
 use std::sync::Arc;
-
-/// Picoseconds of a cycle where nothing else is said.
-pub const CYCLE_PS: u64 = 1000;
 
 /// Why a strategy cannot be measured on a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use super::engine::FlitEngine;
 use super::measurement::Loads;
 use super::replay::{ReplayPacket, TickMover};
 use super::spec::MeasureSpec;
-use super::steady::Mover;
+use super::steady::{Counted, Mover};
 use super::tally::{Arrived, Tally};
 use crate::noc::Livelock;
 use crate::noc::flit::{Arrival, Host, LossCause, Offer, PacketHandle, Sources};
@@ -276,15 +276,7 @@ impl<T: Traffic> FlitMover<T> {
     }
 }
 
-impl<T: Traffic> Mover for FlitMover<T> {
-    fn advance(&mut self, until: u64) {
-        self.run(until);
-    }
-
-    fn learn(&mut self, now: u64) {
-        self.host.learn(now);
-    }
-
+impl<T: Traffic> Counted for FlitMover<T> {
     fn tally(&self) -> &Tally {
         &self.host.tally
     }
@@ -303,6 +295,16 @@ impl<T: Traffic> Mover for FlitMover<T> {
 
     fn is_deadlocked(&self) -> bool {
         self.network.is_deadlocked()
+    }
+}
+
+impl<T: Traffic> Mover for FlitMover<T> {
+    fn advance(&mut self, until: u64) {
+        self.run(until);
+    }
+
+    fn learn(&mut self, now: u64) {
+        self.host.learn(now);
     }
 }
 
@@ -341,25 +343,5 @@ impl<T: Traffic> TickMover for FlitMover<T> {
             }
         }
         Some(self.host.last.max(base) - base)
-    }
-
-    fn tally(&self) -> &Tally {
-        &self.host.tally
-    }
-
-    fn tally_mut(&mut self) -> &mut Tally {
-        &mut self.host.tally
-    }
-
-    fn loads(&self) -> Loads {
-        self.loads_now()
-    }
-
-    fn cores(&self) -> usize {
-        self.host.topology.core_count() as usize
-    }
-
-    fn is_deadlocked(&self) -> bool {
-        self.network.is_deadlocked()
     }
 }

@@ -28,7 +28,8 @@ mod spec;
 mod steady;
 mod tally;
 
-pub use design::{CYCLE_PS, Design, DesignError, SPINNAKER_TIMEOUTS, mesh_spec};
+pub use crate::noc::flit::CYCLE_PS;
+pub use design::{Design, DesignError, SPINNAKER_TIMEOUTS, mesh_spec};
 pub use engine::FlitEngine;
 pub use faults::{Death, Faults, FlakyLink, Part, Stage};
 pub use flit::{FlitMover, TrafficHost};
@@ -39,7 +40,7 @@ pub use measurement::{
 pub use noc::NocMover;
 pub use replay::{ReplayPacket, ReplayTicks, TickMover, replay};
 pub use spec::{MeasureError, MeasureSpec};
-pub use steady::{Mover, steady};
+pub use steady::{Counted, Mover, steady};
 pub use tally::Tally;
 
 #[cfg(test)]

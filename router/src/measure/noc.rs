@@ -3,7 +3,7 @@
 use super::measurement::Loads;
 use super::replay::{ReplayPacket, TickMover};
 use super::spec::MeasureSpec;
-use super::steady::Mover;
+use super::steady::{Counted, Mover};
 use super::tally::{Arrived, Tally};
 use crate::noc::{Fate, Injection, Noc, Verdict, VerdictSink};
 use crate::route::{DropCause, RouteId, RouteTable};
@@ -199,15 +199,7 @@ impl NocMover {
     }
 }
 
-impl Mover for NocMover {
-    fn advance(&mut self, until: u64) {
-        self.run(Some(until));
-        self.now = until;
-        self.settle(until);
-    }
-
-    fn learn(&mut self, _now: u64) {}
-
+impl Counted for NocMover {
     fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -225,6 +217,16 @@ impl Mover for NocMover {
     }
 }
 
+impl Mover for NocMover {
+    fn advance(&mut self, until: u64) {
+        self.run(Some(until));
+        self.now = until;
+        self.settle(until);
+    }
+
+    fn learn(&mut self, _now: u64) {}
+}
+
 impl TickMover for NocMover {
     fn tick(&mut self, packets: impl Iterator<Item = ReplayPacket>) -> Option<u64> {
         let base = self.now;
@@ -238,21 +240,5 @@ impl TickMover for NocMover {
         let end = self.settle(u64::MAX).unwrap_or(base);
         self.now = end.max(base) + 1;
         over.then_some(end - base)
-    }
-
-    fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    fn tally_mut(&mut self) -> &mut Tally {
-        &mut self.tally
-    }
-
-    fn loads(&self) -> Loads {
-        self.loads_now()
-    }
-
-    fn cores(&self) -> usize {
-        self.topology.core_count() as usize
     }
 }

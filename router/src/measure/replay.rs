@@ -2,8 +2,8 @@
 //! packet has arrived, as with a barrier.
 
 use super::latencies::Latencies;
-use super::measurement::{Loads, Measurement, Saturation, TickTimes};
-use super::tally::Tally;
+use super::measurement::{Measurement, Saturation, TickTimes};
+use super::steady::Counted;
 use crate::topology::EndpointId;
 
 /// A packet of a tick.
@@ -99,27 +99,10 @@ impl ReplayTicks {
 }
 
 /// A network that is given tick after tick.
-pub trait TickMover {
+pub trait TickMover: Counted {
     /// Runs a tick, whose packets come by ascending cycle, to its end; cycles to the last arrival, or `None` if the network
     /// stands still before.
     fn tick(&mut self, packets: impl Iterator<Item = ReplayPacket>) -> Option<u64>;
-
-    /// Counts so far.
-    fn tally(&self) -> &Tally;
-
-    /// The same, to be told what to count.
-    fn tally_mut(&mut self) -> &mut Tally;
-
-    /// Where the traffic went so far.
-    fn loads(&self) -> Loads;
-
-    /// Cores of the network; they are the first endpoints.
-    fn cores(&self) -> usize;
-
-    /// Whether packets wait for each other in a circle, where the level can tell.
-    fn is_deadlocked(&self) -> bool {
-        false
-    }
 }
 
 /// Batches of a replay, for the confidence interval.

@@ -8,14 +8,8 @@ use super::measurement::{Loads, Measurement, Saturation};
 use super::spec::MeasureSpec;
 use super::tally::Tally;
 
-/// A network with its traffic, at any level.
-pub trait Mover {
-    /// Works on all cycles before `until`.
-    fn advance(&mut self, until: u64);
-
-    /// Counts every packet created before cycle `now`, though its source has not come to it yet.
-    fn learn(&mut self, now: u64);
-
+/// What a network with traffic tells about it.
+pub trait Counted {
     /// Counts so far.
     fn tally(&self) -> &Tally;
 
@@ -32,6 +26,15 @@ pub trait Mover {
     fn is_deadlocked(&self) -> bool {
         false
     }
+}
+
+/// A network with its traffic, at any level.
+pub trait Mover: Counted {
+    /// Works on all cycles before `until`.
+    fn advance(&mut self, until: u64);
+
+    /// Counts every packet created before cycle `now`, though its source has not come to it yet.
+    fn learn(&mut self, now: u64);
 }
 
 /// Cycles between two looks whether the drain is over.

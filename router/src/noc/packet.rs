@@ -92,7 +92,7 @@ struct Stored {
     /// The node it is at or on its way to; the leg once it is on its way out.
     node: u32,
     flits: u16,
-    branches_left: u16,
+    branches_left: u32,
     tag: u32,
     /// The connection whose queue it is in.
     queue: u32,
@@ -271,7 +271,7 @@ impl PacketNoc {
     fn become_head(&mut self, packet: u32, now: u64) {
         let Stored { route, node, .. } = self.stored[packet as usize];
         let outputs = self.forks.outputs(route, node);
-        self.stored[packet as usize].branches_left = outputs.len() as u16;
+        self.stored[packet as usize].branches_left = outputs.len() as u32;
         if outputs.is_empty() {
             // All that lay beyond is lost behind dead links.
             let Stored { queue, tail_out_ps, .. } = self.stored[packet as usize];

@@ -1,5 +1,6 @@
 //! Links that fail now and then, and links and routers that die while packets are under way.
 
+use super::answers::Answers;
 use super::plan::Plan;
 use super::region::{NONE, Region};
 use super::{Flaky, FlitNetwork, LossCause, SpecError};
@@ -43,6 +44,11 @@ impl FlitNetwork {
         if !old.spec.rewirable {
             return Err(SpecError::Together {
                 what: "this router's links cannot die while it runs; set `rewirable`".into(),
+            });
+        }
+        if matches!(old.answers, Answers::Trees(_)) {
+            return Err(SpecError::Together {
+                what: "packets follow compiled routes here; compile them anew for another network".into(),
             });
         }
         let same = old.topology.links() == topology.links()

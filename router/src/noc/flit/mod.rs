@@ -58,7 +58,9 @@ pub use packet::{Arrival, Offer, PacketHandle};
 pub(in crate::noc) use packet::{Packet, Slab};
 pub use region::Stalls;
 pub(in crate::noc) use source::Source;
-pub use spec::{Allocator, Arbiter, FlowControl, Priority, RouterSpec, SpecError, Switching, Timeouts};
+pub use spec::{
+    Allocator, Arbiter, CYCLE_PS, FlowControl, Priority, RouterSpec, SpecError, Switching, Timeouts,
+};
 
 use crate::route::{RouteId, RouteTable};
 use crate::routing::{

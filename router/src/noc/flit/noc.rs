@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Routes of a chip through routers with virtual channels.
 ///
 /// Times are rounded to cycles: a packet enters in the first cycle that does not begin before it is sent, and
-/// arrives at the begin of a cycle. Queues at sources are unbounded, as at the other levels. A loopback enters no router.
+/// arrives at the begin of a cycle; a call that ends at a time ends with the last cycle that is over by then. Queues at sources are unbounded, as at the other levels. A loopback enters no router.
 pub struct FlitNoc {
     spec: RouterSpec,
     topology: Arc<Topology>,
@@ -158,9 +158,9 @@ impl FlitNoc {
         Ok(Self { spec, topology, routes, cycle_ps, network, chip, base: 0, loopbacks, counters })
     }
 
-    /// A silent network for a chip whose times are given in picoseconds by its topology. A cycle is the longest time a
-    /// flit takes on any connection; a link's latency, which is that of a hop, is rounded to cycles, at least 1; what all hops have in common is spent in routers. Buffers
-    /// hold `queue` packets of `longest` flits, at most 255 flits.
+    /// A silent network for a chip whose times are given in picoseconds by its topology, by [`RouterSpec::cycle_ps`] and
+    /// [`RouterSpec::of_times`]. Buffers hold `queue` packets of `longest` flits, at most 255 flits. There are at least two
+    /// virtual channels, as one is busy for two cycles with a packet of one flit.
     ///
     /// # Errors
     /// See [`FlitNoc::new`].
@@ -171,33 +171,14 @@ impl FlitNoc {
         queue: QueueLimits,
         longest: u16,
     ) -> Result<Self, Vec<SpecError>> {
-        let classes = topology.link_classes();
-        let locals = topology.endpoints().iter().map(|endpoint| &endpoint.local);
-        let widest =
-            classes.iter().map(|class| class.flit_ps).chain(locals.clone().map(|local| local.flit_ps)).max();
-        let shortest = classes.iter().map(|class| class.latency_ps).min();
-        // Links of any width take a flit whenever one comes: then the shortest hop is the clock.
-        let cycle_ps = widest.filter(|&ps| ps > 0).or(shortest).unwrap_or(1).max(1);
-        let cycles = |ps: u64| ((ps + cycle_ps / 2) / cycle_ps).min(4000) as u16;
-        let hops: Vec<u16> = classes.iter().map(|class| cycles(class.latency_ps).max(1)).collect();
-        // What all hops have in common is the router's, so that a slot's credit need not wait for it; the rest is wire.
-        let common = hops.iter().copied().min().unwrap_or(1).min(200);
-        // Channels and switch are allocated in one cycle: a channel of one-flit packets is then free again in the next.
-        let (switch, traversal) = (1, common - 1);
-        let local = locals.map(|local| cycles(local.inject_ps.max(local.eject_ps))).max().unwrap_or(1);
+        let cycle_ps = RouterSpec::cycle_ps(topology.link_classes());
         let depth = (u64::from(queue.packets.max(1)) * u64::from(longest.max(1))).min(255) as u8;
-        let spec = RouterSpec {
-            channels,
-            depth,
-            vc_allocation: 0,
-            switch_allocation: switch,
-            traversal: traversal as u8,
-            credit: 0,
-            links: hops.iter().map(|hop| hop - common).collect(),
-            local: local.saturating_sub(1),
-            ..RouterSpec::default()
+        let locals = topology.endpoints().iter().map(|endpoint| &endpoint.local);
+        let spec = match locals.max_by_key(|local| local.inject_ps) {
+            Some(slowest) => RouterSpec::of_times(topology.link_classes(), slowest, cycle_ps, depth),
+            None => RouterSpec { depth, ..RouterSpec::default() },
         };
-        Self::new(spec, topology, routes, cycle_ps, longest)
+        Self::new(RouterSpec { channels: channels.max(2), ..spec }, topology, routes, cycle_ps, longest)
     }
 
     fn inject(&mut self, injection: &Injection, verdicts: &mut VerdictSink<'_>) {

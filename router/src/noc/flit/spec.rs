@@ -1,6 +1,9 @@
 //! The knobs of a virtual-channel router, checked once.
 
-use crate::topology::Topology;
+use crate::topology::{LinkClass, LocalClass, Topology};
+
+/// Picoseconds of a cycle where nothing else is said.
+pub const CYCLE_PS: u64 = 1000;
 
 /// How two sides of an allocator are matched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -203,6 +206,35 @@ pub enum SpecError {
 }
 
 impl RouterSpec {
+    /// The cycle of a chip whose times are given: that in which a flit crosses its slowest link, in picoseconds, or
+    /// [`CYCLE_PS`] where links are infinitely wide.
+    pub fn cycle_ps(classes: &[LinkClass]) -> u64 {
+        classes.iter().map(|class| class.flit_ps).max().filter(|&ps| ps > 0).unwrap_or(CYCLE_PS)
+    }
+
+    /// Routers whose times with an empty network are those of a chip, to the nearest cycle of `cycle_ps` picoseconds, at least
+    /// one a hop: as many pipeline stages as fit into the fastest hop, the rest is the links'. `depth` in flits.
+    pub fn of_times(classes: &[LinkClass], local: &LocalClass, cycle_ps: u64, depth: u8) -> Self {
+        let cycles = |ps: u64| (ps + cycle_ps / 2) / cycle_ps;
+        let hops: Vec<u64> = classes.iter().map(|class| cycles(class.latency_ps).max(1)).collect();
+        let stages = match hops.iter().copied().min().unwrap_or(1) {
+            1 => (0, 0, 0),
+            2 => (1, 0, 0),
+            3 => (1, 1, 0),
+            _ => (1, 1, 1),
+        };
+        let pipeline = stages.0 + stages.1 + stages.2;
+        Self {
+            depth,
+            vc_allocation: stages.0,
+            switch_allocation: stages.1,
+            traversal: stages.2,
+            links: hops.iter().map(|hop| (hop - u64::from(pipeline)).min(4096) as u16).collect(),
+            local: cycles(local.inject_ps).saturating_sub(1).min(4096) as u16,
+            ..Self::default()
+        }
+    }
+
     /// Ports of the largest router of a topology: four directions and its endpoints.
     pub(super) fn ports(topology: &Topology) -> usize {
         let mut locals = vec![0usize; topology.router_count()];
@@ -301,5 +333,28 @@ impl RouterSpec {
     /// Flits that may still come after a buffer said stop.
     fn round_trip(&self, link: u16) -> u64 {
         self.hop(link) + self.credit_return(link)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chips_hops_keep_their_cycles() {
+        let class = |latency_ps, flit_ps| LinkClass { name: String::new(), latency_ps, flit_ps };
+        let local =
+            LocalClass { name: String::new(), inject_ps: 1050, eject_ps: 1050, flit_ps: 291, loopback_ps: 0 };
+        let classes = [class(4100, 291), class(6500, 291)];
+        assert_eq!(RouterSpec::cycle_ps(&classes), 291);
+        let router = RouterSpec::of_times(&classes, &local, 291, 8);
+        assert_eq!((router.links, router.local), (vec![11, 19], 3), "14 and 22 cycles a hop, 4 to inject");
+        for latency in 1..6 {
+            let router = RouterSpec::of_times(&[class(latency * 10, 10)], &local, 10, 8);
+            let moves = u64::from(router.switch_allocation) + u64::from(router.traversal);
+            let hop = u64::from(router.vc_allocation) + (moves + u64::from(router.links[0])).max(1);
+            assert_eq!(hop, latency);
+        }
+        assert_eq!(RouterSpec::cycle_ps(&[class(5, 0)]), CYCLE_PS);
     }
 }
