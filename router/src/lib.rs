@@ -61,8 +61,8 @@ pub use routing::{
 pub use routing::{
     BufferLevel, Deflection, DualPath, Dyad, FewestOccupied, Hop, KeyMask, KeyMaskEntry, KeyMaskError,
     MinimalAdaptive, NegativeFirst, NeighboursOnPath, NorthLast, O1Turn, OddEven, Outputs, PlanarAdaptive,
-    Random, RecursivePartitioning, Romm, Spinnaker, TableEntry, TableError, TableRouting, Unicast, UpDown,
-    Valiant, WestFirst, broken,
+    Random, RecursivePartitioning, Romm, Spinnaker, TableEntry, TableError, TableRouting, Tree, TreeKind,
+    TreeNode, TreeRouting, Unicast, UpDown, Valiant, WestFirst, broken, multicast_tree,
 };
 pub use topology::{
     Coord, Direction, Endpoint, EndpointId, EndpointKind, Link, LinkClass, LinkClassId, LinkId, LocalClass,

@@ -382,7 +382,8 @@ impl RouteTable {
     }
 }
 
-fn check(topology: &Topology, route: usize, request: &RouteRequest, errors: &mut Vec<RouteError>) {
+/// Tells all that is wrong with a request.
+pub(crate) fn check(topology: &Topology, route: usize, request: &RouteRequest, errors: &mut Vec<RouteError>) {
     let count = topology.endpoints().len();
     for endpoint in std::iter::once(&request.source).chain(&request.destinations) {
         if endpoint.index() >= count {

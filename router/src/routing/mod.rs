@@ -24,6 +24,8 @@ mod selection;
 mod spinnaker;
 mod steps;
 mod table;
+mod tree;
+mod tree_routing;
 mod two_phase;
 mod up_down;
 mod valiant;
@@ -49,6 +51,9 @@ pub use selection::{
 pub use spinnaker::Spinnaker;
 pub use steps::{Hop, Unicast};
 pub use table::{TableEntry, TableError, TableRouting};
+pub use tree::{Tree, TreeKind, TreeNode, multicast_tree};
+pub use tree_routing::TreeRouting;
+pub(crate) use tree_routing::{remote, tree_of};
 pub use up_down::UpDown;
 pub use valiant::Valiant;
 pub use west_first::WestFirst;
