@@ -42,6 +42,7 @@ mod noc;
 pub mod random;
 mod route;
 mod routing;
+pub mod tables;
 mod topology;
 pub mod traffic;
 
@@ -64,6 +65,7 @@ pub use routing::{
     Random, RecursivePartitioning, Romm, Spinnaker, TableEntry, TableError, TableRouting, Tree, TreeKind,
     TreeNode, TreeRouting, Unicast, UpDown, Valiant, WestFirst, broken, multicast_tree,
 };
+pub use tables::{KeyBlock, KeyRoutes, KeyTables, KeyedRequest};
 pub use topology::{
     Coord, Direction, Endpoint, EndpointId, EndpointKind, Link, LinkClass, LinkClassId, LinkId, LocalClass,
     MeshSpec, RouterId, Topology, TopologyError,

@@ -22,7 +22,7 @@ const MOST_ENTRIES: usize = 1024;
 const NO_KEY: u32 = u32::MAX;
 
 /// What an entry copies a packet to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Outputs {
     /// Links, in the order of [`Direction::ALL`].
     pub links: Vec<Direction>,
