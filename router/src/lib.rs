@@ -19,6 +19,9 @@
 //! function](Routing) from the [registry](strategies()); [`deadlock::prove`] proves one free of deadlock on a
 //! network, or names the cycle.
 //!
+//! Multicast trees that depend on all destinations are built by [`multicast_tree`]; [`tables`] compiles them to key/mask
+//! tables, compresses those and replays every key.
+//!
 //! Invariants and the tests that hold them:
 //! - copies owed = delivered + dropped + in flight, at every call: `conservation`;
 //! - all levels count the same crossings of every link: `levels_agree_on_loads`;
@@ -33,6 +36,7 @@
 //!   `nothing_is_lost_and_the_oldest_always_advances`;
 //! - curves measured with other simulators come out to their last digit: `conformance_with_measured_curves`;
 //! - what a source sends depends on nothing that other sources do: `tests/traffic.rs`;
+//! - compressed tables take every key where its tree does: `compressed_tables_do_what_the_trees_do`;
 //! - every strategy is proven on every network it is made for: `every_strategy_is_proven_on_every_network_it_is_made_for`.
 
 mod counters;

@@ -13,12 +13,20 @@
 //! (dimension order, longest dimension first); joining the nearest router is their *neighbour exploring routing*, here
 //! with all of the tree as neighbourhood.
 //!
-//! ```text
-//!   xy           longest first     steiner       o the source, * destinations: 7, 7 and 5 links.
-//!   o-+-+-+      o-+               o             Steiner: the second destination joins on the
-//!     | | |        |               |             way to the third.
-//!     * | *        * ...           +-*-+-*
-//! ```
+//! Links of a tree to destinations drawn evenly, mean of 200 (`trees_of_many_destinations_are_shorter_than_those_of_xy`
+//! prints more):
+//!
+//! | network | destinations | xy | longest first | steiner |
+//! |---|---|---|---|---|
+//! | 8 x 8 | 8 | 24.5 | 0.95 of it | 0.74 of it |
+//! | 16 x 16 | 16 | 84.0 | 0.85 | 0.62 |
+//! | 16 x 16 torus | 16 | 70.4 | 0.95 | 0.65 |
+//! | 32 x 32 | 32 | 308.5 | 0.76 | 0.47 |
+//!
+//! With 4 destinations on 6 x 6 routers it is 2 % longer than the shortest tree there is, in the mean of 400, and the shortest
+//! in 338 of them (torus: 332); XY is 23 % longer (`steiner_trees_are_near_the_shortest_there_are`). Shorter trees are
+//! not shorter paths: a copy may make a detour along the tree, which `xy` and longest dimension first never do.
+//!
 //! These are no rows of the [registry](super::strategies()). A routing function there is asked router by router, with the
 //! destinations that are left and a word of state; what a branch of such a tree does depends on destinations that went
 //! another way, and building the tree anew at every router can send two copies to one router. So trees are

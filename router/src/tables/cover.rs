@@ -239,8 +239,8 @@ impl<'a> Cover<'a> {
             }
         }
         // Each entry has a bit of its own against each unit it does not meet, so there is a way to split.
-        debug_assert!(best.is_some(), "invariant: entries do not meet what stands below them");
-        best.map(|(_, split)| split)
+        let (_, split) = best.expect("invariant: entries do not meet what stands below them");
+        Some(split)
     }
 
     /// Replaces entries by one, and all others of the class that lie within it and may sink there.

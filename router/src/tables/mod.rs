@@ -10,6 +10,13 @@
 //! A router looks a packet up as in [`KeyMask`](crate::KeyMask): the first entry that matches; else straight on (*default
 //! routing*). A list of unicast packets is a list of requests with one destination each, and a block of keys for each.
 
+//!
+//! Measured in November 2026, release build, one thread of a shared 2-core machine: 32 x 32 routers, 16,384 sources of 256 keys
+//! each, 20 destinations each (`thousands_of_entries_a_router`). XY trees give 3.5 million entries, up to 5,376 a router,
+//! in 0.9 s; 16 % remain without those that default routing makes needless. All are within 1,023 after 0.02 s, or 0.04 s if no
+//! two sources have equal destinations; replaying 4.2 million keys takes 2 s. Steiner trees have half the entries before, but as
+//! many corners and forks, so after compression there is no difference.
+
 mod compress;
 mod cover;
 mod replay;
