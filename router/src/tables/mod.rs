@@ -14,8 +14,9 @@
 //! Measured in November 2026, release build, one thread of a shared 2-core machine: 32 x 32 routers, 16,384 sources of 256 keys
 //! each, 20 destinations each (`thousands_of_entries_a_router`). XY trees give 3.5 million entries, up to 5,376 a router,
 //! in 0.9 s; 16 % remain without those that default routing makes needless. All are within 1,023 after 0.02 s, or 0.04 s if no
-//! two sources have equal destinations; replaying 4.2 million keys takes 2 s. Steiner trees have half the entries before, but as
-//! many corners and forks, so after compression there is no difference.
+//! two sources have equal destinations; replaying 4.2 million keys takes 2 s. Merging fully takes 0.07 s and leaves 30,000 entries
+//! where 16 neighbouring sources have equal destinations, 3 s and 463,000 where none have: random tables hardly merge.
+//! Steiner trees have half the entries before, but as many corners and forks: 34,000 and 527,000 after.
 
 mod compress;
 mod cover;
@@ -392,6 +393,9 @@ impl KeyTables {
     }
 
     /// The same with the table of a router replaced, for those who compress in their own way.
+    ///
+    /// # Panics
+    /// If there is no such router.
     #[must_use]
     pub fn with_table(mut self, router: RouterId, table: KeyTable) -> Self {
         self.tables[router.index()] = table;
