@@ -2,10 +2,10 @@
 //!
 //! A packet's state is the number of its request; at each router its branches are read off the request's tree.
 //!
-//! The trees are not free of deadlock by construction. They turn from rows to columns and from columns to rows, so on one
-//! virtual channel the prover finds cycles of four waiting packets, on a mesh of 3 x 3 routers already
-//! (`trees_can_deadlock_and_the_prover_says_so`). SpiNNaker, whose routes are of this kind, drops packets that wait too long;
-//! networks without that should not fill their buffers, or use `xy`, `recursive-partitioning` or `dual-path`.
+//! Trees that turn from rows to columns and from columns to rows are not free of deadlock: for longest dimension first and Steiner
+//! the prover finds cycles of waiting packets on one virtual channel, on a mesh of 3 x 3 routers already, even if each packet fits
+//! into a buffer; XY trees are free then, without faults (`trees_can_deadlock_and_the_prover_says_so`). SpiNNaker, whose routes
+//! are of this kind, drops packets that wait too long. More channels alone do not help: a packet may take any of them.
 
 use super::steps::group;
 use super::tree::{Tree, TreeKind, multicast_tree};
