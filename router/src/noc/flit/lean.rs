@@ -207,22 +207,27 @@ impl<S: Shape> Cycle<'_, S> {
         lane.answer = answer;
         let allowed = self.table.allowed(answer);
         let asks = allowed & !masks.owned;
-        if masks.waiting | masks.holding != 0 || asks == 0 {
+        if masks.fresh_at != self.now {
+            (masks.fresh, masks.asked, masks.fresh_at) = (0, 0, self.now);
+        }
+        let is_contested = allowed & masks.asked != 0;
+        if masks.waiting != 0 || asks == 0 || is_contested {
             masks.waiting |= bit;
             masks.stirred = true;
-            if masks.fresh_at == self.now && allowed & masks.asked != 0 {
+            if is_contested {
                 let count = S::lanes(self.plan);
                 take_back(masks, &mut self.lanes[r as usize * count..][..count], self.now as u32);
             }
             self.wake(r);
             return;
         }
-        // The router has nothing else to do in this cycle, so the head need not wait for step 5.
+        // Nobody else wants these channels in this cycle, so the head need not wait for step 5.
         let out = next_from(asks, lane.accept) & 63;
         lane.out = out;
         lane.next = self.table.next(answer, out) as u8;
         lane.since = self.now as u32 + 1;
-        (masks.fresh, masks.asked, masks.fresh_at) = (bit, asks, self.now);
+        masks.fresh |= bit;
+        masks.asked |= asks;
         masks.owned |= 1 << out;
         masks.holding |= bit;
         if masks.full >> out & 1 == 0 {
@@ -260,12 +265,10 @@ impl<S: Shape> Cycle<'_, S> {
     fn router(&mut self, r: u32) -> bool {
         let count = S::lanes(self.plan);
         let site = &mut self.sites[r as usize];
-        let mut bids = site.masks.ready;
-        if site.masks.fresh_at == self.now {
-            bids &= !site.masks.fresh;
-        }
+        let fresh = if site.masks.fresh_at == self.now { site.masks.fresh } else { 0 };
+        let bids = site.masks.ready & !fresh;
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
-        if site.masks.waiting != 0 && site.masks.stirred {
+        if site.masks.stirred_waiting() != 0 {
             let lanes = &mut self.lanes[r as usize * count..][..count];
             let waited = allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
             if waited != 0 {
@@ -279,7 +282,8 @@ impl<S: Shape> Cycle<'_, S> {
             });
         }
         let masks = &self.sites[r as usize].masks;
-        masks.ready != 0 || (masks.waiting != 0 && masks.stirred)
+        // One test, as nobody could predict two.
+        masks.ready | masks.stirred_waiting() != 0
     }
 
     /// The lanes that win the switch, of those that bid for it.

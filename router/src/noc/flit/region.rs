@@ -50,6 +50,14 @@ pub(super) struct Masks {
     pub(super) fresh_at: u64,
 }
 
+impl Masks {
+    /// Inputs that may get a channel now.
+    #[inline(always)]
+    pub(super) fn stirred_waiting(&self) -> Lanes {
+        self.waiting & u64::from(self.stirred).wrapping_neg()
+    }
+}
+
 /// A virtual channel of a port, as input and as output: 16 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lane {
