@@ -207,8 +207,8 @@ impl<S: Shape> Cycle<'_, S> {
         lane.answer = answer;
         let allowed = self.table.allowed(answer);
         let asks = allowed & !masks.owned;
-        if masks.fresh_at != self.now {
-            (masks.fresh, masks.asked, masks.fresh_at) = (0, 0, self.now);
+        if masks.fresh_at != self.now as u32 {
+            (masks.fresh, masks.asked, masks.fresh_at) = (0, 0, self.now as u32);
         }
         let is_contested = allowed & masks.asked != 0;
         if masks.waiting != 0 || asks == 0 || is_contested {
@@ -265,8 +265,7 @@ impl<S: Shape> Cycle<'_, S> {
     fn router(&mut self, r: u32) -> bool {
         let count = S::lanes(self.plan);
         let site = &mut self.sites[r as usize];
-        let fresh = if site.masks.fresh_at == self.now { site.masks.fresh } else { 0 };
-        let bids = site.masks.ready & !fresh;
+        let bids = site.masks.ready & !site.masks.fresh_in(self.now as u32);
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
         if site.masks.stirred_waiting() != 0 {
             let lanes = &mut self.lanes[r as usize * count..][..count];
@@ -328,8 +327,9 @@ impl<S: Shape> Cycle<'_, S> {
         let waited = (now as u32).wrapping_sub(lane.since);
         lane.since = now as u32 + 1;
         lane.accept = out + 1;
-        lane.head = S::wrap(plan, usize::from(lane.head) + 1) as u8;
         lane.len -= 1;
+        // An empty buffer starts at its first slot again: so few lines of memory are in use where buffers hold little.
+        lane.head = if lane.len == 0 { 0 } else { S::wrap(plan, usize::from(lane.head) + 1) as u8 };
         if flit.is_tail() {
             masks.owned &= !(1 << out);
             masks.stirred = true;
