@@ -207,9 +207,7 @@ impl<S: Shape> Cycle<'_, S> {
         lane.answer = answer;
         let allowed = self.table.allowed(answer);
         let asks = allowed & !masks.owned;
-        if masks.fresh_at != self.now as u32 {
-            (masks.fresh, masks.asked, masks.fresh_at) = (0, 0, self.now as u32);
-        }
+        masks.begin(self.now as u32);
         let is_contested = allowed & masks.asked != 0;
         if masks.waiting != 0 || asks == 0 || is_contested {
             masks.waiting |= bit;
@@ -269,10 +267,7 @@ impl<S: Shape> Cycle<'_, S> {
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
         if site.masks.stirred_waiting() != 0 {
             let lanes = &mut self.lanes[r as usize * count..][..count];
-            let waited = allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
-            if waited != 0 {
-                site.stalls.channel += waited;
-            }
+            site.stalls.channel += allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
         }
         if bids != 0 {
             let winners = if bids & (bids - 1) == 0 { bids } else { self.match_switch(r, bids) };
@@ -363,9 +358,7 @@ impl<S: Shape> Cycle<'_, S> {
             count_body(self.bodies, self.ports.len(), r as usize * ports + usize::from(column));
         }
 
-        if waited != 0 {
-            site.stalls.switch += u64::from(waited);
-        }
+        site.stalls.switch += u64::from(waited);
         // The port behind a link is the other of its pair: east and west are 0 and 1, north and south 2 and 3.
         if column >= LOCAL {
             self.to_sinks.push(now + plan.eject_hop, (flit, flit.destination(), out_channel));

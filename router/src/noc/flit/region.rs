@@ -57,6 +57,15 @@ impl Masks {
         self.waiting & u64::from(self.stirred).wrapping_neg()
     }
 
+    /// Forgets what was fresh in another cycle. Without a branch too.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, now: u32) {
+        let kept = u64::from(self.fresh_at == now).wrapping_neg();
+        self.fresh &= kept;
+        self.asked &= kept;
+        self.fresh_at = now;
+    }
+
     /// Inputs that took a channel on arrival in this cycle. Without a branch, which nobody could predict.
     #[inline(always)]
     pub(super) fn fresh_in(&self, now: u32) -> Lanes {
