@@ -33,6 +33,8 @@ pub(super) struct Calendar {
     shift: u32,
     /// The bucket of the last event that was taken, counted from time 0.
     bucket: u64,
+    /// The first bucket of the ring with an event, if there is one.
+    first: u64,
 }
 
 impl Calendar {
@@ -52,6 +54,7 @@ impl Calendar {
             scheduled: 0,
             shift,
             bucket: 0,
+            first: u64::MAX,
         }
     }
 
@@ -77,6 +80,7 @@ impl Calendar {
         self.entries.insert(&mut self.ring[place], (since, what), |later| later.0 > since);
         self.filled[place / 64] |= 1 << (place % 64);
         self.ringed += 1;
+        self.first = self.first.min(bucket);
     }
 
     fn schedule_far(&mut self, at: u64, what: u32) {
@@ -116,10 +120,13 @@ impl Calendar {
         }
     }
 
-    /// The first bucket of the ring with an event, which there must be.
-    #[inline]
-    fn first_bucket(&self) -> u64 {
-        let start = self.bucket as usize % BUCKETS;
+    /// Looks for the first bucket of the ring with an event, from one on.
+    #[inline(always)]
+    fn find_first(&self, from: u64) -> u64 {
+        if self.ringed == 0 {
+            return u64::MAX;
+        }
+        let start = from as usize % BUCKETS;
         let mut word = start / 64;
         let mut bits = self.filled[word] & !0 << (start % 64);
         while bits == 0 {
@@ -127,11 +134,18 @@ impl Calendar {
             bits = self.filled[word];
         }
         let place = word * 64 + bits.trailing_zeros() as usize;
-        self.bucket + (place.wrapping_sub(start) % BUCKETS) as u64
+        from + (place.wrapping_sub(start) % BUCKETS) as u64
+    }
+
+    /// What the next event will be, if none is scheduled before it; `None` if it is far.
+    #[inline(always)]
+    pub(super) fn next(&self) -> Option<u32> {
+        let list = self.ring[self.first as usize % BUCKETS];
+        self.entries.first(list).map(|entry| entry.1)
     }
 
     /// Takes the first event if it is not after `limit`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&mut self, limit: u64) -> Option<(u64, u32)> {
         if self.ringed == 0 {
             if self.first_far == u64::MAX || self.first_far > limit {
@@ -139,7 +153,7 @@ impl Calendar {
             }
             self.move_to(self.first_far >> self.shift);
         }
-        let bucket = self.first_bucket();
+        let bucket = self.first;
         let place = bucket as usize % BUCKETS;
         let start = bucket << self.shift;
         if limit >> self.shift <= bucket && start + u64::from(self.entries.first(self.ring[place])?.0) > limit {
@@ -149,6 +163,7 @@ impl Calendar {
         let is_empty = self.ring[place].is_empty();
         self.filled[place / 64] &= !(u64::from(is_empty) << (place % 64));
         self.ringed -= 1;
+        self.first = self.find_first(bucket);
         self.move_to(bucket);
         Some((start + u64::from(since), what))
     }
@@ -165,7 +180,7 @@ impl Calendar {
         self.far.clear();
         self.late.clear();
         self.far_is_sorted = false;
-        self.first_far = u64::MAX;
+        (self.first_far, self.first) = (u64::MAX, u64::MAX);
         (self.bucket, self.ringed, self.scheduled) = (0, 0, 0);
     }
 }

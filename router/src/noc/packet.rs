@@ -468,6 +468,16 @@ impl PacketNoc {
         }
     }
 
+    /// Reads what the next event will need, so that it comes into the cache while this one is worked on.
+    #[inline(always)]
+    fn look_ahead(&self) {
+        let next = self.events.next().map_or(0, |what| what & ((1 << KIND) - 1));
+        if let Some(packet) = self.stored.get(next as usize) {
+            let connection = self.connections.get(packet.next.connection as usize);
+            std::hint::black_box(connection.map(|connection| connection.busy_until));
+        }
+    }
+
     #[inline(always)]
     fn handle(&mut self, now: u64, event: Event, verdicts: &mut VerdictSink<'_>) {
         let index = event.0 & ((1 << KIND) - 1);
@@ -576,6 +586,7 @@ impl Noc for PacketNoc {
         }
         while let Some((now, event)) = self.events.pop(limit) {
             self.horizon_ps = self.horizon_ps.max(now);
+            self.look_ahead();
             self.handle(now, Event(event), verdicts);
         }
         let end_ps = self.last_arrival - self.base_ps;
