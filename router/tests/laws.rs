@@ -127,6 +127,18 @@ fn collect(noc: &mut dyn Noc, injections: &[Injection]) -> Vec<Verdict> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Arrivals nobody watches are counted ahead of time.
+    #[test]
+    fn watching_changes_nothing(case in cases(), cuts in prop::collection::vec(0u64..40_000, 0..5)) {
+        let (mut watched, mut unwatched) = (packet(&case), packet(&case));
+        for (i, cut) in cuts.iter().map(|&cut| Some(cut)).chain([None]).enumerate() {
+            let some: Vec<_> = case.injections.iter().copied().filter(|x| x.tag as usize % 5 == i).collect();
+            let seen = watched.run_tick(&some, cut, &mut VerdictSink::Collect(&mut Vec::new()));
+            prop_assert_eq!(unwatched.run_tick(&some, cut, &mut VerdictSink::Ignore), seen);
+            prop_assert_eq!(unwatched.counters(), watched.counters());
+        }
+    }
+
     #[test]
     fn conservation(case in cases(), cuts in prop::collection::vec(0u64..40_000, 0..5)) {
         let mut noc = packet(&case);

@@ -5,6 +5,7 @@ mod calendar;
 mod deflection;
 pub mod flit;
 mod levels;
+mod lists;
 mod packet;
 mod reservation;
 

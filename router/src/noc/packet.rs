@@ -17,10 +17,11 @@
 //! (see [`crate::DimensionOrder`]), every branch proceeds by itself, and ejection always does.
 
 use super::calendar::Calendar;
+use super::lists::{List, Lists};
 use super::{Fate, Injection, Level, Noc, TickOutcome, Verdict, VerdictSink};
 use crate::counters::{EndpointCounters, LinkCounters, NocCounters};
 use crate::route::{RouteId, RouteTable};
-use crate::topology::{EndpointId, Topology};
+use crate::topology::Topology;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -39,29 +40,35 @@ const REWIND_PS: u64 = 1 << 60;
 struct Output {
     /// Links first, then one injection and one ejection connection for each endpoint.
     connection: u32,
-    /// Node of the route at the other end, or the leg it leaves by.
+    /// Node at the other end, or the leg of the route it leaves by.
     to: u32,
 }
 
-/// Outputs of each node of each route's tree; node 0 is the source's router, node i + 1 the end of link i.
+/// Set in the connection of a node that has not just one output: the rest is their number, `to` where they start.
+const MANY: u32 = 1 << 31;
+
+/// Outputs of each node of each route's tree: first the source's router, then the end of each link.
 #[derive(Debug)]
 struct Forks {
     first_node: Vec<u32>,
-    ends: Vec<u32>,
+    /// The output of a node, so that most packets go on after one look.
+    nodes: Vec<Output>,
+    /// Outputs of the nodes that have not just one.
     outputs: Vec<Output>,
 }
 
 impl Forks {
     fn new(topology: &Topology, routes: &RouteTable) -> Self {
         let ejections = (topology.links().len() + topology.endpoints().len()) as u32;
-        let mut forks = Forks { first_node: Vec::new(), ends: Vec::new(), outputs: Vec::new() };
+        let mut forks = Forks { first_node: Vec::new(), nodes: Vec::new(), outputs: Vec::new() };
         for route in (0..routes.len() as u32).map(RouteId) {
-            forks.first_node.push(forks.ends.len() as u32);
+            let first = forks.nodes.len() as u32;
+            forks.first_node.push(first);
             let (links, legs) = (routes.links(route), routes.legs(route));
             let source = routes.source(route);
             let mut nodes: Vec<Vec<Output>> = vec![Vec::new(); links.len() + 1];
             for (i, step) in links.iter().enumerate() {
-                let output = Output { connection: step.link.0, to: i as u32 + 1 };
+                let output = Output { connection: step.link.0, to: first + i as u32 + 1 };
                 nodes[step.parent().map_or(0, |p| p as usize + 1)].push(output);
             }
             for (i, leg) in legs.iter().enumerate() {
@@ -71,36 +78,37 @@ impl Forks {
                 }
             }
             for outputs in nodes {
+                if let [output] = outputs[..] {
+                    forks.nodes.push(output);
+                    continue;
+                }
+                let start = forks.outputs.len() as u32;
+                forks.nodes.push(Output { connection: MANY | outputs.len() as u32, to: start });
                 forks.outputs.extend(outputs);
-                forks.ends.push(forks.outputs.len() as u32);
             }
         }
         forks
     }
-
-    fn outputs(&self, route: RouteId, node: u32) -> std::ops::Range<usize> {
-        let i = (self.first_node[route.index()] + node) as usize;
-        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
-        start as usize..self.ends[i] as usize
-    }
 }
 
-/// A packet in a queue, or on its way to one or out.
+/// A packet in a queue, or on its way to one or out: a line of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Stored {
-    route: RouteId,
-    /// The node it is at or on its way to; the leg once it is on its way out.
-    node: u32,
-    flits: u16,
-    branches_left: u32,
-    tag: u32,
-    /// The connection whose queue it is in.
-    queue: u32,
     injected_ps: u64,
     slowest_ps: u64,
     tail_out_ps: u64,
+    route: RouteId,
+    /// Where it goes on from the node it is at or on its way to, looked up ahead of need; on its way out only the leg.
+    next: Output,
+    branches_left: u32,
+    tag: u32,
+    /// The connection whose queue it is in or on its way to.
+    queue: u32,
+    flits: u16,
 }
 
+/// A packet that waits for a connection.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     packet: u32,
@@ -126,44 +134,57 @@ impl Event {
     }
 }
 
-/// A connection and the queue behind it.
-#[derive(Clone, Debug, Default)]
+/// No time.
+const NEVER: u64 = u64::MAX;
+
+/// A connection and the queue behind it: a line of the cache, with all that a packet touches that waits for nothing.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Connection {
     latency_ps: u64,
     flit_ps: u64,
     busy_until: u64,
+    /// When the next slot becomes free; `NEVER` if all of `occupied` are in use.
+    next_free: u64,
+    packets: u64,
     /// Slots of the queue in use, those included whose time to be free has not come.
     occupied: u32,
-    /// Times at which slots become free, ascending.
-    freed: VecDeque<u64>,
-    /// When it is to be looked at again; `u64::MAX` if it is not.
-    wake_at: u64,
-    requests: VecDeque<Request>,
-    queue: VecDeque<u32>,
-    packets: u64,
-    flits: u64,
-    stall_ps: u64,
     peak_queue: u32,
+    /// Times after `next_free` at which further slots become free, ascending.
+    freed: List,
+    requests: List,
+    queue: List,
+}
+
+/// What of a connection only matters when packets wait or are longer than a flit.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    /// When the connection is to be looked at again; `NEVER` if it is not.
+    wake_at: u64,
+    stall_ps: u64,
+    /// Flits that crossed it, the first of each packet not counted.
+    further_flits: u64,
+}
+
+impl Waiting {
+    const NOTHING: Waiting = Waiting { wake_at: NEVER, stall_ps: 0, further_flits: 0 };
 }
 
 impl Connection {
-    fn slots_in_use(&mut self, now: u64) -> u32 {
-        while self.freed.front().is_some_and(|&at| at <= now) {
-            self.freed.pop_front();
-            self.occupied -= 1;
+    /// A silent one.
+    fn new(latency_ps: u64, flit_ps: u64) -> Self {
+        Self {
+            latency_ps,
+            flit_ps,
+            busy_until: 0,
+            next_free: NEVER,
+            packets: 0,
+            occupied: 0,
+            peak_queue: 0,
+            freed: List::EMPTY,
+            requests: List::EMPTY,
+            queue: List::EMPTY,
         }
-        self.occupied
-    }
-
-    /// A slot becomes free at a time. Long packets to different outputs may free theirs out of order.
-    fn free_slot(&mut self, at: u64) {
-        let later = self.freed.iter().rev().take_while(|&&other| other > at).count();
-        self.freed.insert(self.freed.len() - later, at);
-    }
-
-    fn clear(&mut self) {
-        *self =
-            Self { latency_ps: self.latency_ps, flit_ps: self.flit_ps, wake_at: u64::MAX, ..Self::default() };
     }
 }
 
@@ -176,8 +197,16 @@ pub struct PacketNoc {
     slots: u32,
     /// Links first, then one injection and one ejection connection for each endpoint.
     connections: Vec<Connection>,
+    /// More of each of them.
+    waiting: Vec<Waiting>,
+    /// First injection connection.
+    injections: u32,
     /// First ejection connection: those have no queue.
     ejections: u32,
+    /// What the connections' lists hold.
+    times: Lists<u64>,
+    requests: Lists<Request>,
+    queues: Lists<u32>,
     stored: Vec<Stored>,
     free: Vec<u32>,
     /// Packets that have become the head of their queue and have not asked for their branches yet.
@@ -187,6 +216,10 @@ pub struct PacketNoc {
     base_ps: u64,
     /// Latest time any connection is occupied.
     horizon_ps: u64,
+    /// Arrivals before this time are counted when they are foreseen: nobody can tell, and an event is saved.
+    foreseen_until: u64,
+    /// Absolute time of the last arrival.
+    last_arrival: u64,
     counters: NocCounters,
 }
 
@@ -202,30 +235,33 @@ impl PacketNoc {
         let connections: Vec<_> = links
             .chain(injects)
             .chain(ejects)
-            .map(|(latency_ps, flit_ps)| Connection {
-                latency_ps,
-                flit_ps,
-                wake_at: u64::MAX,
-                ..Connection::default()
-            })
+            .map(|(latency_ps, flit_ps)| Connection::new(latency_ps, flit_ps))
             .collect();
         let longest = connections.iter().map(|c| c.latency_ps.max(c.flit_ps)).max().unwrap_or(1);
         let forks = Arc::new(Forks::new(&topology, &routes));
         let counters = Self::silent(&topology);
-        let ejections = (topology.links().len() + topology.endpoints().len()) as u32;
+        let injections = topology.links().len() as u32;
+        let ejections = injections + topology.endpoints().len() as u32;
         Self {
             topology,
             routes,
             forks,
             slots: limits.packets.max(1),
+            waiting: vec![Waiting::NOTHING; connections.len()],
             connections,
+            injections,
             ejections,
+            times: Lists::new(),
+            requests: Lists::new(),
+            queues: Lists::new(),
             stored: Vec::new(),
             free: Vec::new(),
             heads: VecDeque::new(),
             events: Calendar::new(longest),
             base_ps: 0,
             horizon_ps: 0,
+            foreseen_until: 0,
+            last_arrival: 0,
             counters,
         }
     }
@@ -241,10 +277,6 @@ impl PacketNoc {
         }
     }
 
-    fn inject_connection(&self, endpoint: EndpointId) -> u32 {
-        self.topology.links().len() as u32 + endpoint.0
-    }
-
     fn store(&mut self, packet: Stored) -> u32 {
         if let Some(id) = self.free.pop() {
             self.stored[id as usize] = packet;
@@ -255,152 +287,238 @@ impl PacketNoc {
         }
     }
 
+    /// Takes out of account the slots of a queue that have become free.
+    #[inline(always)]
+    fn settle(&mut self, id: u32, now: u64) {
+        let connection = &mut self.connections[id as usize];
+        if connection.freed.is_empty() {
+            // Without a branch, which nobody could predict.
+            let is_free = connection.next_free <= now;
+            connection.occupied -= u32::from(is_free);
+            connection.next_free |= if is_free { NEVER } else { 0 };
+            return;
+        }
+        while connection.next_free <= now {
+            connection.occupied -= 1;
+            connection.next_free = self.times.pop(&mut connection.freed).unwrap_or(NEVER);
+        }
+    }
+
+    /// Whether the queue behind a connection has a free slot; that of one that leads out is always empty.
+    #[inline(always)]
+    fn has_room(&mut self, id: u32, now: u64) -> bool {
+        self.settle(id, now);
+        self.connections[id as usize].occupied < self.slots
+    }
+
+    /// A packet's tail will have left a queue: its slot becomes free. Long packets to different outputs may free theirs
+    /// out of order.
+    #[inline(always)]
+    fn free_slot(&mut self, id: u32, at: u64, now: u64) {
+        self.settle(id, now);
+        let connection = &mut self.connections[id as usize];
+        let later = at.max(connection.next_free);
+        connection.next_free = at.min(connection.next_free);
+        if later != NEVER {
+            self.times.insert(&mut connection.freed, later, |&other| other > later);
+        }
+        if !connection.requests.is_empty() {
+            self.wake(id, at);
+        }
+    }
+
+    /// Whether a connection can send at once, and nobody was there before.
+    #[inline(always)]
+    fn is_free(&mut self, id: u32, now: u64) -> bool {
+        let connection = &self.connections[id as usize];
+        connection.requests.is_empty() && connection.busy_until <= now && self.has_room(id, now)
+    }
+
     fn request(&mut self, packet: u32, output: Output, now: u64) {
         let id = output.connection;
-        let connection = &mut self.connections[id as usize];
         let request = Request { packet, to: output.to, since_ps: now };
-        let is_free = connection.requests.is_empty() && connection.busy_until <= now;
-        if is_free && (id >= self.ejections || connection.slots_in_use(now) < self.slots) {
-            return self.start(id, request, now);
+        if self.is_free(id, now) {
+            return self.start::<false>(id, request, now);
         }
-        connection.requests.push_back(request);
+        self.requests.push(&mut self.connections[id as usize].requests, request);
         self.serve(id, now);
     }
 
     /// The packet has become the head of its queue: it asks for all its branches.
     fn become_head(&mut self, packet: u32, now: u64) {
-        let Stored { route, node, .. } = self.stored[packet as usize];
-        let outputs = self.forks.outputs(route, node);
-        self.stored[packet as usize].branches_left = outputs.len() as u32;
-        if outputs.is_empty() {
+        let stored = &mut self.stored[packet as usize];
+        let output = stored.next;
+        if output.connection & MANY == 0 {
+            stored.branches_left = 1;
+            return self.request(packet, output, now);
+        }
+        let count = output.connection & !MANY;
+        stored.branches_left = count;
+        if count == 0 {
             // All that lay beyond is lost behind dead links.
-            let Stored { queue, tail_out_ps, .. } = self.stored[packet as usize];
-            self.leave_queue(queue, tail_out_ps.max(now), now);
+            let Stored { queue: id, tail_out_ps, .. } = *stored;
+            let queue = &mut self.connections[id as usize].queue;
+            self.queues.pop(queue);
+            self.heads.extend(self.queues.first(*queue));
+            self.free_slot(id, tail_out_ps.max(now), now);
             self.free.push(packet);
         }
-        for i in outputs {
-            let output = self.forks.outputs[i];
+        for i in output.to..output.to + count {
+            let output = self.forks.outputs[i as usize];
             self.request(packet, output, now);
         }
     }
 
+    #[inline(never)]
     fn serve(&mut self, id: u32, now: u64) {
         loop {
-            let connection = &mut self.connections[id as usize];
-            let Some(&request) = connection.requests.front() else { return };
-            let mut again = u64::MAX;
+            let connection = &self.connections[id as usize];
+            let Some(request) = self.requests.first(connection.requests) else { return };
+            let mut again = NEVER;
             if connection.busy_until > now {
                 again = connection.busy_until;
-            } else if id < self.ejections && connection.slots_in_use(now) >= self.slots {
-                // If no slot is about to be free, the packet that leaves the queue calls again.
-                again = connection.freed.front().copied().unwrap_or(u64::MAX);
-                if again == u64::MAX {
+            } else if !self.has_room(id, now) {
+                again = self.connections[id as usize].next_free;
+                if again == NEVER {
+                    // No slot is about to be free: the packet that leaves the queue calls again.
                     return;
                 }
             }
-            if again != u64::MAX {
-                if connection.wake_at > again {
-                    connection.wake_at = again;
-                    self.events.schedule(again, Event::new(WAKE, id).0);
-                }
-                return;
+            if again != NEVER {
+                return self.wake(id, again);
             }
-            connection.requests.pop_front();
-            self.start(id, request, now);
+            self.requests.pop(&mut self.connections[id as usize].requests);
+            self.start::<false>(id, request, now);
         }
     }
 
-    fn start(&mut self, id: u32, request: Request, now: u64) {
-        let packet = self.stored[request.packet as usize];
+    /// The connection is to be looked at again at a time, if not before.
+    fn wake(&mut self, id: u32, at: u64) {
+        let waiting = &mut self.waiting[id as usize];
+        if waiting.wake_at > at {
+            waiting.wake_at = at;
+            self.events.schedule(at, Event::new(WAKE, id).0);
+        }
+    }
+
+    /// A connection sends a packet. One that is `ALONE` has one output and has not been put into its queue.
+    #[inline(always)]
+    fn start<const ALONE: bool>(&mut self, id: u32, request: Request, now: u64) {
+        let packet = &mut self.stored[request.packet as usize];
         let connection = &mut self.connections[id as usize];
+        let flits = u64::from(packet.flits);
         let slowest_ps = packet.slowest_ps.max(connection.flit_ps);
-        let occupied_ps = u64::from(packet.flits) * slowest_ps;
-        let latency_ps = connection.latency_ps;
-        connection.busy_until = now + occupied_ps;
-        self.horizon_ps = self.horizon_ps.max(now + occupied_ps);
-        let (kind, at) = if id >= self.ejections {
-            (ARRIVES, now + latency_ps + u64::from(packet.flits - 1) * slowest_ps)
+        let free_at = now + flits * slowest_ps;
+        connection.busy_until = free_at;
+        self.horizon_ps = self.horizon_ps.max(free_at);
+        let mut at = now + connection.latency_ps;
+        let mut next = Output { connection: id, to: request.to };
+        let leaves = id >= self.ejections;
+        if leaves {
+            at += (flits - 1) * slowest_ps;
         } else {
+            next = self.forks.nodes[request.to as usize];
             connection.occupied += 1;
             connection.packets += 1;
-            connection.flits += u64::from(packet.flits);
-            connection.stall_ps += now - request.since_ps;
             connection.peak_queue = connection.peak_queue.max(connection.occupied);
-            (HEAD_ARRIVES, now + latency_ps)
-        };
-        let next = Stored { node: request.to, slowest_ps, queue: id, ..packet };
-        let tail_out_ps = packet.tail_out_ps.max(now + occupied_ps);
-        let injects = id >= self.topology.links().len() as u32 && id < self.ejections;
-        if injects || packet.branches_left == 1 {
+            if flits > 1 || (!ALONE && now > request.since_ps) {
+                let waiting = &mut self.waiting[id as usize];
+                waiting.stall_ps += now - request.since_ps;
+                waiting.further_flits += flits - 1;
+            }
+        }
+        let from = packet.queue;
+        let tail_out_ps = packet.tail_out_ps.max(free_at);
+        // A packet that enters the network comes out of no queue.
+        let enters = !ALONE && id >= self.injections && id < self.ejections;
+        if ALONE || enters || packet.branches_left == 1 {
             // The last copy goes on in the packet's own record.
-            self.stored[request.packet as usize] = Stored { tail_out_ps: 0, ..next };
-            self.events.schedule(at, Event::new(kind, request.packet).0);
-            if !injects {
-                self.leave_queue(packet.queue, tail_out_ps, now);
+            packet.next = next;
+            packet.slowest_ps = slowest_ps;
+            packet.queue = id;
+            packet.tail_out_ps = 0;
+            self.foresee(leaves, request.packet, at);
+            if !ALONE && !enters {
+                let queue = &mut self.connections[from as usize].queue;
+                self.queues.pop(queue);
+                // A list, not a call: a long queue must not become a deep stack.
+                self.heads.extend(self.queues.first(*queue));
+            }
+            if !enters {
+                self.free_slot(from, tail_out_ps.max(now), now);
             }
             return;
         }
-        let stored = &mut self.stored[request.packet as usize];
-        stored.branches_left -= 1;
-        stored.tail_out_ps = tail_out_ps;
-        let copy = self.store(Stored { tail_out_ps: 0, ..next });
-        self.events.schedule(at, Event::new(kind, copy).0);
+        packet.branches_left -= 1;
+        packet.tail_out_ps = tail_out_ps;
+        let copy = Stored { next, slowest_ps, queue: id, tail_out_ps: 0, ..*packet };
+        let copy = self.store(copy);
+        self.foresee(leaves, copy, at);
     }
 
-    /// All branches of a queue's head have started: its slot is free once the tail has gone, the next packet asks at once.
-    fn leave_queue(&mut self, queue: u32, tail_out_ps: u64, now: u64) {
-        let connection = &mut self.connections[queue as usize];
-        connection.queue.pop_front();
-        let free_at = tail_out_ps.max(now);
-        connection.free_slot(free_at);
-        if !connection.requests.is_empty() && connection.wake_at > free_at {
-            connection.wake_at = free_at;
-            self.events.schedule(free_at, Event::new(WAKE, queue).0);
+    /// A packet will be at the end of its connection: at a router, or out of the network.
+    #[inline(always)]
+    fn foresee(&mut self, leaves: bool, packet: u32, at: u64) {
+        if !leaves {
+            self.events.schedule(at, Event::new(HEAD_ARRIVES, packet).0);
+        } else if at < self.foreseen_until {
+            self.arrive(packet, at, &mut VerdictSink::Ignore);
+        } else {
+            self.events.schedule(at, Event::new(ARRIVES, packet).0);
         }
-        // A list, not a call: a long queue must not become a deep stack.
-        self.heads.extend(connection.queue.front());
     }
 
-    fn handle(&mut self, now: u64, event: Event, verdicts: &mut VerdictSink<'_>, end_ps: &mut u64) {
+    /// Reads what the next event will need, so that it comes into the cache while this one is worked on.
+    #[inline(always)]
+    fn look_ahead(&self) {
+        let next = self.events.next().map_or(0, |what| what & ((1 << KIND) - 1));
+        if let Some(packet) = self.stored.get(next as usize) {
+            let connection = self.connections.get(packet.next.connection as usize);
+            std::hint::black_box(connection.map(|connection| connection.busy_until));
+        }
+    }
+
+    #[inline(always)]
+    fn handle(&mut self, now: u64, event: Event, verdicts: &mut VerdictSink<'_>) {
         let index = event.0 & ((1 << KIND) - 1);
-        match event.0 >> KIND {
-            INJECT => {
-                let source = self.routes.source(self.stored[index as usize].route);
-                let connection = self.inject_connection(source);
-                self.request(index, Output { connection, to: 0 }, now);
+        let kind = event.0 >> KIND;
+        if kind == HEAD_ARRIVES {
+            let Stored { queue, next: Output { connection, to }, .. } = self.stored[index as usize];
+            let is_head = self.connections[queue as usize].queue.is_empty();
+            if is_head && connection & MANY == 0 && self.is_free(connection, now) {
+                return self.start::<true>(connection, Request { packet: index, to, since_ps: now }, now);
             }
-            HEAD_ARRIVES => {
-                let queue = &mut self.connections[self.stored[index as usize].queue as usize].queue;
-                queue.push_back(index);
-                if queue.len() == 1 {
-                    self.heads.push_back(index);
-                }
+            self.queues.push(&mut self.connections[queue as usize].queue, index);
+            if is_head {
+                self.become_head(index, now);
             }
-            ARRIVES => self.arrive(index, now, verdicts, end_ps),
-            _ => {
-                let connection = &mut self.connections[index as usize];
-                if connection.wake_at <= now {
-                    connection.wake_at = u64::MAX;
-                }
-                self.serve(index, now);
+        } else if kind == INJECT {
+            self.request(index, self.stored[index as usize].next, now);
+        } else if kind == ARRIVES {
+            self.arrive(index, now, verdicts);
+        } else {
+            let waiting = &mut self.waiting[index as usize];
+            if waiting.wake_at <= now {
+                waiting.wake_at = NEVER;
             }
+            self.serve(index, now);
         }
         while let Some(head) = self.heads.pop_front() {
             self.become_head(head, now);
         }
     }
 
-    fn arrive(&mut self, packet: u32, now: u64, verdicts: &mut VerdictSink<'_>, end_ps: &mut u64) {
-        let Stored { route, node, tag, injected_ps, .. } = self.stored[packet as usize];
+    fn arrive(&mut self, packet: u32, at: u64, verdicts: &mut VerdictSink<'_>) {
+        let Stored { route, next, tag, injected_ps, .. } = self.stored[packet as usize];
         self.free.push(packet);
-        let leg = self.routes.legs(route)[node as usize];
+        let leg = &self.routes.legs(route)[next.to as usize];
         let source = self.routes.source(route);
-        self.counters.count_arrival(&self.topology, source, &leg, now - injected_ps, 1);
+        self.counters.count_arrival(&self.topology, source, leg, at - injected_ps, 1);
         self.counters.in_flight -= 1;
         self.counters.endpoints[leg.destination.index()].ejected += 1;
-        let at_ps = now - self.base_ps;
-        *end_ps = (*end_ps).max(at_ps);
-        let fate = Fate::Arrived { at_ps };
+        self.last_arrival = self.last_arrival.max(at);
+        self.horizon_ps = self.horizon_ps.max(at);
+        let fate = Fate::Arrived { at_ps: at - self.base_ps };
         verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
     }
 
@@ -413,7 +531,7 @@ impl PacketNoc {
         self.counters.endpoints[source.index()].injected += 1;
         let packet = Stored {
             route,
-            node: 0,
+            next: Output { connection: self.injections + source.0, to: self.forks.first_node[route.index()] },
             flits: flits.max(1),
             branches_left: 0,
             tag,
@@ -433,8 +551,9 @@ impl PacketNoc {
             }
             self.counters.in_flight += 1;
             if leg.destination == source {
-                let looped = self.store(Stored { node: i as u32, ..packet });
-                self.events.schedule(now + leg.latency_ps(flits), Event::new(ARRIVES, looped).0);
+                let next = Output { to: i as u32, ..packet.next };
+                let looped = self.store(Stored { next, ..packet });
+                self.foresee(true, looped, now + leg.latency_ps(flits));
             } else {
                 enters = true;
             }
@@ -459,26 +578,25 @@ impl Noc for PacketNoc {
         until_ps: Option<u64>,
         verdicts: &mut VerdictSink<'_>,
     ) -> TickOutcome {
+        let limit = until_ps.map_or(NEVER, |until| self.base_ps + until);
+        self.foreseen_until = if matches!(verdicts, VerdictSink::Ignore) { limit } else { 0 };
+        self.last_arrival = self.base_ps;
         for injection in injections {
             self.inject(injection, verdicts);
         }
-        let limit = until_ps.map(|until| self.base_ps + until);
-        let mut end_ps = 0;
-        while let Some(now) = self.events.next() {
-            if limit.is_some_and(|limit| now > limit) {
-                break;
-            }
-            let Some((now, event)) = self.events.pop() else { break };
+        while let Some((now, event)) = self.events.pop(limit) {
             self.horizon_ps = self.horizon_ps.max(now);
-            self.handle(now, Event(event), verdicts, &mut end_ps);
+            self.look_ahead();
+            self.handle(now, Event(event), verdicts);
         }
+        let end_ps = self.last_arrival - self.base_ps;
         // A drained network is idle from its horizon on, so the next call may start there.
-        self.base_ps = limit.unwrap_or(self.horizon_ps);
+        self.base_ps = if until_ps.is_some() { limit } else { self.horizon_ps };
         if self.base_ps > REWIND_PS && self.events.is_empty() && self.horizon_ps <= self.base_ps {
             // Nothing is under way or occupied any more: time may start again before it leaves 64 bits.
-            for connection in &mut self.connections {
-                connection.slots_in_use(self.horizon_ps);
-                connection.busy_until = 0;
+            for id in 0..self.connections.len() as u32 {
+                self.settle(id, self.horizon_ps);
+                self.connections[id as usize].busy_until = 0;
             }
             self.events.clear();
             (self.base_ps, self.horizon_ps) = (0, 0);
@@ -489,14 +607,15 @@ impl Noc for PacketNoc {
     fn counters(&self) -> NocCounters {
         let mut counters = self.counters.clone();
         for (i, link) in self.topology.links().iter().enumerate() {
-            let connection = &self.connections[i];
+            let (connection, waiting) = (&self.connections[i], &self.waiting[i]);
             let class = link.class.index();
+            let flits = connection.packets + waiting.further_flits;
             counters.crossings[class] += connection.packets;
-            counters.flit_crossings[class] += connection.flits;
+            counters.flit_crossings[class] += flits;
             counters.links[i] = LinkCounters {
                 packets: connection.packets,
-                flits: connection.flits,
-                stall_ps: connection.stall_ps,
+                flits,
+                stall_ps: waiting.stall_ps,
                 peak_queue: connection.peak_queue,
             };
         }
@@ -504,7 +623,13 @@ impl Noc for PacketNoc {
     }
 
     fn reset(&mut self) {
-        self.connections.iter_mut().for_each(Connection::clear);
+        for connection in &mut self.connections {
+            *connection = Connection::new(connection.latency_ps, connection.flit_ps);
+        }
+        self.waiting.fill(Waiting::NOTHING);
+        self.times.clear();
+        self.requests.clear();
+        self.queues.clear();
         self.stored.clear();
         self.free.clear();
         self.heads.clear();

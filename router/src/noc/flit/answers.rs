@@ -229,10 +229,11 @@ impl SideTable {
     #[inline]
     pub(super) fn index(&self, router: u32, destination: u32, state: u32, ports: &Ports) -> u16 {
         let ((at, first), to) = (self.at[router as usize], self.endpoints[destination as usize]);
-        if at == to {
-            return ports.of_endpoint(destination).into();
-        }
-        (first + state * SIDES + 3 * side(at.y, to.y) + side(at.x, to.x)) as u16
+        let side = 3 * side(at.y, to.y) + side(at.x, to.x);
+        let local = u32::from(ports.of_endpoint(destination));
+        // Without a branch: whether a flit is at its destination can be predicted by nobody.
+        let away = u32::from(side != HERE).wrapping_neg();
+        ((first + state * SIDES + side) & away | local & !away) as u16
     }
 
     #[inline]

@@ -207,22 +207,25 @@ impl<S: Shape> Cycle<'_, S> {
         lane.answer = answer;
         let allowed = self.table.allowed(answer);
         let asks = allowed & !masks.owned;
-        if masks.waiting | masks.holding != 0 || asks == 0 {
+        masks.begin(self.now as u32);
+        let is_contested = allowed & masks.asked != 0;
+        if masks.waiting != 0 || asks == 0 || is_contested {
             masks.waiting |= bit;
             masks.stirred = true;
-            if masks.fresh_at == self.now && allowed & masks.asked != 0 {
+            if is_contested {
                 let count = S::lanes(self.plan);
                 take_back(masks, &mut self.lanes[r as usize * count..][..count], self.now as u32);
             }
             self.wake(r);
             return;
         }
-        // The router has nothing else to do in this cycle, so the head need not wait for step 5.
+        // Nobody else wants these channels in this cycle, so the head need not wait for step 5.
         let out = next_from(asks, lane.accept) & 63;
         lane.out = out;
         lane.next = self.table.next(answer, out) as u8;
         lane.since = self.now as u32 + 1;
-        (masks.fresh, masks.asked, masks.fresh_at) = (bit, asks, self.now);
+        masks.fresh |= bit;
+        masks.asked |= asks;
         masks.owned |= 1 << out;
         masks.holding |= bit;
         if masks.full >> out & 1 == 0 {
@@ -260,17 +263,11 @@ impl<S: Shape> Cycle<'_, S> {
     fn router(&mut self, r: u32) -> bool {
         let count = S::lanes(self.plan);
         let site = &mut self.sites[r as usize];
-        let mut bids = site.masks.ready;
-        if site.masks.fresh_at == self.now {
-            bids &= !site.masks.fresh;
-        }
+        let bids = site.masks.ready & !site.masks.fresh_in(self.now as u32);
         // Channels won now are not bid with before the next cycle, so they may be taken at once.
-        if site.masks.waiting != 0 && site.masks.stirred {
+        if site.masks.stirred_waiting() != 0 {
             let lanes = &mut self.lanes[r as usize * count..][..count];
-            let waited = allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
-            if waited != 0 {
-                site.stalls.channel += waited;
-            }
+            site.stalls.channel += allocate_channels(self.table, &mut site.masks, lanes, self.now as u32);
         }
         if bids != 0 {
             let winners = if bids & (bids - 1) == 0 { bids } else { self.match_switch(r, bids) };
@@ -279,7 +276,8 @@ impl<S: Shape> Cycle<'_, S> {
             });
         }
         let masks = &self.sites[r as usize].masks;
-        masks.ready != 0 || (masks.waiting != 0 && masks.stirred)
+        // One test, as nobody could predict two.
+        masks.ready | masks.stirred_waiting() != 0
     }
 
     /// The lanes that win the switch, of those that bid for it.
@@ -324,8 +322,9 @@ impl<S: Shape> Cycle<'_, S> {
         let waited = (now as u32).wrapping_sub(lane.since);
         lane.since = now as u32 + 1;
         lane.accept = out + 1;
-        lane.head = S::wrap(plan, usize::from(lane.head) + 1) as u8;
         lane.len -= 1;
+        // An empty buffer starts at its first slot again: so few lines of memory are in use where buffers hold little.
+        lane.head = if lane.len == 0 { 0 } else { S::wrap(plan, usize::from(lane.head) + 1) as u8 };
         if flit.is_tail() {
             masks.owned &= !(1 << out);
             masks.stirred = true;
@@ -359,9 +358,7 @@ impl<S: Shape> Cycle<'_, S> {
             count_body(self.bodies, self.ports.len(), r as usize * ports + usize::from(column));
         }
 
-        if waited != 0 {
-            site.stalls.switch += u64::from(waited);
-        }
+        site.stalls.switch += u64::from(waited);
         // The port behind a link is the other of its pair: east and west are 0 and 1, north and south 2 and 3.
         if column >= LOCAL {
             self.to_sinks.push(now + plan.eject_hop, (flit, flit.destination(), out_channel));

@@ -28,7 +28,7 @@ pub(super) const STOP: u8 = 0x80;
 pub(super) const GO: u8 = 0x40;
 pub(super) const SIGNALS: u8 = STOP | GO;
 
-/// What a router's virtual channels are about, one bit each.
+/// What a router's virtual channels are about, one bit each: a line of the cache.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Masks {
     /// Inputs whose head asks for a virtual channel.
@@ -41,13 +41,36 @@ pub(super) struct Masks {
     pub(super) ready: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
-    /// Whether an allocation of virtual channels may come out different from the last.
-    pub(super) stirred: bool,
-    /// On the short way: inputs that took a channel on arrival in cycle `fresh_at`, and the
-    /// channels they asked for.
+    /// On the short way: inputs that took a channel on arrival in the cycle whose low half is `fresh_at`, and the
+    /// channels they asked for. Nothing waits for as long as the low half takes to come again.
     pub(super) fresh: Lanes,
     pub(super) asked: Lanes,
-    pub(super) fresh_at: u64,
+    pub(super) fresh_at: u32,
+    /// Whether an allocation of virtual channels may come out different from the last.
+    pub(super) stirred: bool,
+}
+
+impl Masks {
+    /// Inputs that may get a channel now.
+    #[inline(always)]
+    pub(super) fn stirred_waiting(&self) -> Lanes {
+        self.waiting & u64::from(self.stirred).wrapping_neg()
+    }
+
+    /// Forgets what was fresh in another cycle. Without a branch too.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, now: u32) {
+        let kept = u64::from(self.fresh_at == now).wrapping_neg();
+        self.fresh &= kept;
+        self.asked &= kept;
+        self.fresh_at = now;
+    }
+
+    /// Inputs that took a channel on arrival in this cycle. Without a branch, which nobody could predict.
+    #[inline(always)]
+    pub(super) fn fresh_in(&self, now: u32) -> Lanes {
+        self.fresh & u64::from(self.fresh_at == now).wrapping_neg()
+    }
 }
 
 /// A virtual channel of a port, as input and as output: 16 bytes.
@@ -112,8 +135,9 @@ pub(super) struct Near {
     pub(super) back: u16,
 }
 
-/// A router.
+/// A router: two lines of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Site {
     pub(super) masks: Masks,
     pub(super) near: [Near; 4],
