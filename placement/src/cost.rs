@@ -1,0 +1,125 @@
+//! What a placement costs, from the network alone: the plain count that the search is held to.
+
+use crate::grid::Grid;
+use crate::list::Lists;
+use serde::Serialize;
+
+/// Why a problem cannot be placed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// More neurons than room.
+    #[error("{needed} neurons, and room for {there}; take a larger mesh or more neurons a core")]
+    Room {
+        /// Neurons.
+        needed: u64,
+        /// Room of all cores.
+        there: u64,
+    },
+    /// A mesh that the search has no words for.
+    #[error("a mesh {width} wide with {bits} cores a column; the search takes 64 of both")]
+    Mesh {
+        /// Columns.
+        width: usize,
+        /// Rows times cores a router.
+        bits: usize,
+    },
+}
+
+/// Static numbers of a placement, in packets, link crossings and the like a second if rates are in spikes a second.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Copies of spikes that reach another core: rate times remote cores, over all neurons.
+    pub packets: f64,
+    /// Links crossed where every copy is a packet of its own, on XY paths.
+    pub hops_unicast: f64,
+    /// Links crossed by XY multicast trees.
+    pub hops_multicast: f64,
+    /// Largest load of a directed link under multicast.
+    pub max_link: f64,
+    /// What no routing of this placement can go below: rate times the larger of remote cores and half the bounding box.
+    pub bound_any_routing: f64,
+    /// What no placement of these cores' contents can go below with unicast: heaviest flows at the least distances.
+    pub bound_any_placement: f64,
+}
+
+impl Cost {
+    /// Counts a placement: `core[v]` is the core of neuron v, or of the port it comes from.
+    ///
+    /// # Panics
+    /// The lengths differ.
+    pub fn count(targets: &Lists<u32>, rates: &[f64], grid: &Grid, core: &[u32]) -> Self {
+        assert!(targets.len() == rates.len() && core.len() == rates.len(), "one rate and core a neuron");
+        let (width, height, cores) = (grid.width, grid.height, grid.cores());
+        let routers = width * height;
+        let mut cost = Cost::default();
+        let mut seen = vec![u32::MAX; cores];
+        let mut flows: Vec<std::collections::BTreeMap<u32, f64>> = vec![Default::default(); cores];
+        let [mut east, mut west, mut north, mut south] = [(); 4].map(|()| vec![0.0f64; routers]);
+        let mut reached = Vec::new();
+        let mut span = vec![(0, 0); width];
+        for (u, row) in targets.rows().enumerate() {
+            let (own, rate) = (core[u], rates[u]);
+            let (sx, sy) = grid.coord(own);
+            reached.clear();
+            for &target in row {
+                let there = core[target as usize];
+                if there != own && std::mem::replace(&mut seen[there as usize], u as u32) != u as u32 {
+                    reached.push(there);
+                }
+            }
+            if reached.is_empty() {
+                continue;
+            }
+            let (mut x0, mut x1, mut y0, mut y1) = (sx, sx, sy, sy);
+            span.fill((sy, sy));
+            let mut routers_reached = Vec::with_capacity(reached.len());
+            for &there in &reached {
+                let (x, y) = grid.coord(there);
+                cost.hops_unicast += rate * f64::from(grid.distance(own, there));
+                *flows[own as usize].entry(there).or_default() += rate;
+                *flows[there as usize].entry(own).or_default() += rate;
+                (x0, x1, y0, y1) = (x0.min(x), x1.max(x), y0.min(y), y1.max(y));
+                span[x] = (span[x].0.min(y), span[x].1.max(y));
+                routers_reached.push(there as usize / grid.each);
+            }
+            cost.packets += rate * reached.len() as f64;
+            let mut links = x1 - x0;
+            (sx..x1).for_each(|x| east[sy * width + x] += rate);
+            (x0 + 1..=sx).for_each(|x| west[sy * width + x] += rate);
+            for (x, &(down, up)) in span.iter().enumerate() {
+                links += up - down;
+                (sy..up).for_each(|y| north[y * width + x] += rate);
+                (down + 1..=sy).for_each(|y| south[y * width + x] += rate);
+            }
+            cost.hops_multicast += rate * links as f64;
+            routers_reached.sort_unstable();
+            routers_reached.dedup();
+            routers_reached.retain(|r| *r != sy * width + sx);
+            cost.bound_any_routing += rate * routers_reached.len().max(x1 - x0 + y1 - y0) as f64;
+        }
+        let loads = [&east, &west, &north, &south].into_iter().flatten().copied();
+        cost.max_link = loads.fold(0.0, f64::max);
+        cost.bound_any_placement = any_placement(&flows, grid.each);
+        cost
+    }
+}
+
+/// Heaviest flows of each core at the least distances of an infinite mesh: the other cores of its router, then 4 routers
+/// at one link, 8 at two and so on. Every flow is counted from both its ends.
+fn any_placement(flows: &[std::collections::BTreeMap<u32, f64>], each: usize) -> f64 {
+    let mut total = 0.0;
+    for flows in flows {
+        let mut flows: Vec<f64> = flows.values().copied().collect();
+        flows.sort_by(|a, b| b.total_cmp(a));
+        let (mut distance, mut left) = (0, each - 1);
+        for flow in flows {
+            while left == 0 {
+                distance += 1;
+                left = 4 * distance * each;
+            }
+            left -= 1;
+            total += flow * distance as f64;
+        }
+    }
+    total / 2.0
+}

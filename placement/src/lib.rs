@@ -1,0 +1,42 @@
+//! Gives the vertices of a rate-weighted hypergraph their cores on a mesh.
+//!
+//! A *vertex* is a neuron (or, inside the search, a cluster of them), a *net* the vertices that its sources reach. A spike travels
+//! as a tree: along its source's row to every column with a pin of its net, in each column up and down to the outermost
+//! pins, so a net costs rate times links, and the *cost* of a placement is the sum over all nets and sources. It is kept
+//! exactly, move by move (`state`), and counted anew from nothing but the network by [`Cost::count`].
+//!
+//! ```text
+//! starts (orders, layers, spectral, cores swapped) -> trials (soft, hard, multilevel) -> the winner -> relief of links
+//! ```
+//! [`place`] searches freely under each core's room; [`improve`] begins with a placement that keeps further [`Limits`] and
+//! keeps them. Work is counted in visits of nets, never timed: a seed gives the same placement everywhere. Costs are whole
+//! numbers; reals only order coordinates and set temperatures, by operations every machine rounds alike.
+//!
+//! This crate has never heard of neuron models, chips, packets, files or threads.
+
+mod anneal;
+#[doc(hidden)]
+pub mod bench;
+mod coarsen;
+mod cost;
+mod curve;
+mod grid;
+mod list;
+mod metric;
+mod portfolio;
+mod problem;
+mod random;
+mod relief;
+mod search;
+mod spectral;
+mod starts;
+mod state;
+
+pub use cost::{Cost, PlaceError};
+pub use curve::hilbert_curve;
+pub use grid::Grid;
+pub use list::Lists;
+pub use metric::LinkPrices;
+pub use portfolio::{Effort, Objective, Options, Placement, Step, improve, place};
+pub use problem::Problem;
+pub use state::Limits;
