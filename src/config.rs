@@ -1,8 +1,8 @@
 //! The configuration of a run: one TOML file that names the network, the chip, the stimulus and the samples.
 
-use crate::chip::ChipSpec;
+use crate::chip::{ChipSpec, MOST_CORES};
 use crate::error::Error;
-use crate::mapper::{MapOptions, Placement, placers};
+use crate::mapper::{Effort, MapOptions, Placement, Search, placers};
 use crate::network::{Conventions, Integrator, RandomNetwork, Reset};
 use crate::run::{Coding, RecordRequest, SampleSelection, StimulusConfig};
 use crate::toml_reader::{Document, Table};
@@ -185,9 +185,14 @@ fn read_dt_ms(table: &Table<'_>) -> f64 {
 }
 
 fn read_chip(table: &Table<'_>, folder: &Path) -> (Option<ChipSpec>, MapOptions, PathBuf) {
+    let efforts = Effort::NAMED;
+    let seed = table.whole("map_seed", 0, i64::MAX).unwrap_or(1) as u64;
+    let dead = table.whole_list("dead_cores", 0, MOST_CORES as i64 - 1).unwrap_or_default();
     let map = MapOptions {
         neurons_per_core: table.whole("neurons_per_core", 1, 1 << 17).map(|n| n as u32),
         placement: table.choice("placement", placers()).unwrap_or(Placement::Hilbert),
+        dead_cores: dead.into_iter().map(|core| core as u32).collect(),
+        search: table.choice("effort", &efforts).map(|effort| Search::new(effort, seed)),
     };
     // A chip file names its own prices, unless the configuration does.
     let own_folder = table.text("file").and_then(|file| folder.join(file).parent().map(Path::to_owned));

@@ -37,6 +37,52 @@ pub(crate) fn read_npz(path: &Path, names: &[&str]) -> Result<BTreeMap<String, A
     Ok(arrays)
 }
 
+/// An array of reals or whole numbers of an NPZ file, as reals; `None` if it is absent.
+pub(crate) fn read_reals(path: &Path, name: &str) -> Result<Option<Vec<f64>>, Error> {
+    let file = std::fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
+    let hint = "write the file with numpy.savez";
+    let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(file))
+        .map_err(|e| fault(path, format!("not an NPZ file: {e}"), hint))?;
+    let broken = |e: std::io::Error| fault(path, format!("array `{name}` cannot be read: {e}"), hint);
+    let Some(npy) = archive.by_name(name).map_err(broken)? else { return Ok(None) };
+    reals(npy).map(Some).map_err(broken)
+}
+
+/// The reals or whole numbers of an NPY file.
+pub(crate) fn read_real_npy(path: &Path) -> Result<Vec<f64>, Error> {
+    let bytes = std::fs::read(path).map_err(|e| Error::file(path, "read", &e))?;
+    let broken =
+        |e: std::io::Error| fault(path, format!("not an array of numbers: {e}"), "write it with numpy.save");
+    npyz::NpyFile::new(&bytes[..]).and_then(reals).map_err(broken)
+}
+
+fn reals<R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Vec<f64>> {
+    use npyz::{DType, TypeChar};
+    if let DType::Plain(kind) = npy.dtype() {
+        match (kind.type_char(), kind.num_bytes()) {
+            (TypeChar::Float, Some(4)) => {
+                return Ok(npy.into_vec::<f32>()?.into_iter().map(f64::from).collect());
+            }
+            (TypeChar::Float, Some(8)) => return npy.into_vec::<f64>(),
+            _ => {}
+        }
+    }
+    Ok(read_npy(npy)?.values.into_iter().map(|v| v as f64).collect())
+}
+
+/// Writes whole numbers as an NPY file of one dimension.
+pub(crate) fn write_npy(path: &Path, values: &[i32]) -> Result<(), Error> {
+    use npyz::WriterBuilder;
+    let write = || -> std::io::Result<()> {
+        let file = std::io::BufWriter::new(std::fs::File::create(path)?);
+        let shape = [values.len() as u64];
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        writer.extend(values.iter().copied())?;
+        writer.finish()
+    };
+    write().map_err(|e| Error::file(path, "write", &e))
+}
+
 fn read_npy<R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Array> {
     use npyz::{DType, Order, TypeChar};
     let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();

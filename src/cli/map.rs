@@ -1,21 +1,70 @@
 //! `spikemesh map`.
 
-use super::{ConfigArgument, load_network, print};
+use super::output::refuse_existing;
+use super::run::stop_on_interrupt;
+use super::{load_network, print, say};
 use crate::config::RunConfig;
-use crate::error::Error;
-use crate::mapper::{Mapping, PASSES, map};
-use serde_json::json;
+use crate::error::{Error, ErrorKind};
+use crate::mapper::{
+    Arrangement, Effort, Grid, MapOptions, Mapping, MappingTables, PASSES, Search, Target, Traffic,
+    arrange_traffic, chip_grid, effort_named, map_watched, spread_rates, tables,
+};
+use crate::network::Network;
+use crate::npz::{read_real_npy, write_npy};
+use crate::report::{MapPage, change, cost_rows, map_page};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+use spikemesh_router::TreeKind;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// Arguments of `map`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
+    /// The run configuration (TOML), or an .npz of who sends to whom (indptr, indices, rate, pop)
+    #[arg(value_name = "CONFIG|NPZ", required_unless_present = "passes")]
+    network: Option<PathBuf>,
     /// Write the chip image to a file
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Search for a better cut and placement: about 1, 3 or 10 seconds of one core
+    #[arg(long, value_name = "EFFORT", value_parser = ["fast", "good", "best"])]
+    effort: Option<String>,
+    /// Seed of the search [default: the configuration's, or 1]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// What the search makes small: links crossed by multicast or by unicast packets, or whichever the chip sends
+    #[arg(long, value_name = "TARGET", value_parser = ["multicast", "unicast", "chip"])]
+    objective: Option<String>,
+    /// Relieve the busiest link: by this share (as 0.01) the hops may grow for it
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    link_weight: Option<f64>,
+    /// Spikes of each neuron or population: an .npy of numbers, or the folder of a run
+    #[arg(long, value_name = "FILE|RUN")]
+    rates: Option<PathBuf>,
+    /// Neurons a core of the mesh for an .npz [default: 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    neurons_per_core: Option<u32>,
+    /// Columns and rows of the mesh for an .npz, as 7x6 [default: the smallest near-square one]
+    #[arg(long, value_name = "WxH", value_parser = crate::route::parse_mesh)]
+    mesh: Option<(u16, u16)>,
+    /// Write the core of each neuron as an .npy of 32-bit numbers, -1 for inputs
+    #[arg(long, value_name = "FILE")]
+    cores: Option<PathBuf>,
+    /// Write a page with the table before and after and the placement as a picture
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Build key/mask routing tables of such trees, compress them and replay every key
+    #[arg(long, value_name = "TREES", value_parser = ["xy", "longest-dimension-first", "steiner"])]
+    trees: Option<String>,
+    /// Entries a router's table may have; compression stops there, and more is an error
+    #[arg(long, value_name = "N", default_value_t = 1023, requires = "trees")]
+    entries: usize,
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
     /// Print the mapping as one JSON object
     #[arg(long)]
     json: bool,
@@ -24,19 +73,268 @@ pub(super) struct Arguments {
     passes: bool,
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "wanted a number from 0 to 1".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("wanted a number from 0 to 1".into()) }
+}
+
+impl Arguments {
+    /// The search asked for on the command line, over that of the configuration.
+    fn search(&self, configured: Option<Search>) -> Option<Search> {
+        let mut search = configured;
+        if let Some(effort) = self.effort.as_deref().and_then(effort_named) {
+            search = Some(Search { effort, ..search.unwrap_or_else(|| Search::new(effort, 1)) });
+        }
+        let search = search.as_mut()?;
+        search.seed = self.seed.unwrap_or(search.seed);
+        search.link_weight = self.link_weight.unwrap_or(search.link_weight);
+        let named =
+            |name: &str| Target::NAMED.iter().find(|(known, _)| *known == name).map(|(_, target)| *target);
+        search.target = self.objective.as_deref().and_then(named).unwrap_or(search.target);
+        Some(search.clone())
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    if arguments.passes {
+    let Some(network) = arguments.network.as_deref().filter(|_| !arguments.passes) else {
         let list = PASSES.iter().map(|pass| format!("{:<10} {}\n", pass.name, pass.description));
         return print(&list.collect::<String>()).map(|()| 0);
+    };
+    refuse_existing(
+        &[("the file for the cores", arguments.cores.as_deref()), ("the page", arguments.html.as_deref())],
+        arguments.force,
+    )?;
+    if network.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+        map_traffic(arguments, network)
+    } else {
+        map_network(arguments, network)
     }
-    let config = RunConfig::load(&arguments.config.config)?;
+}
+
+/// A search under a progress bar that Ctrl-C ends early; the result, and CPU seconds.
+fn watched<T>(
+    search: bool,
+    run: impl FnOnce(&dyn Fn(u64, u64) -> bool) -> Result<T, Error>,
+) -> Result<(T, f64), Error> {
+    if !search {
+        let cpu = cpu_time::ProcessTime::now();
+        return run(&|_, _| true).map(|found| (found, cpu.elapsed().as_secs_f64()));
+    }
+    let stop = stop_on_interrupt("stopping with the best so far; once more to stop at once")?;
+    let shown = std::io::stderr().is_terminal();
+    let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{bar:30} {percent} % of the work, {eta} left");
+    let bar = ProgressBar::with_draw_target(Some(1), target)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let cpu = cpu_time::ProcessTime::now();
+    let found = run(&|done, of| {
+        if shown {
+            bar.set_length(of);
+            bar.set_position(done.min(of));
+        }
+        !stop.load(Ordering::Relaxed)
+    });
+    bar.finish_and_clear();
+    found.map(|found| (found, cpu.elapsed().as_secs_f64()))
+}
+
+/// What goes into JSON of a placement, with what an outside evaluator needs.
+fn arrangement_json(arrangement: &Arrangement, grid: &Grid, cpu_s: f64) -> Value {
+    let xy: Vec<[usize; 2]> = (0..grid.cores() as u32).map(|c| grid.coord(c).into()).collect();
+    json!({
+        "core_xy": xy,
+        "packets": arrangement.after.packets,
+        "hops_unicast": arrangement.after.hops_unicast,
+        "hops_multicast": arrangement.after.hops_multicast,
+        "max_link": arrangement.after.max_link,
+        "bound_any_routing": arrangement.after.bound_any_routing,
+        "bound_any_placement": arrangement.after.bound_any_placement,
+        "cpu_s": cpu_s,
+        "stopped": arrangement.stopped,
+        "work": arrangement.work,
+        "evaluations": arrangement.evaluations,
+        "before": arrangement.before,
+        "steps": arrangement.steps,
+    })
+}
+
+/// The table before and after.
+fn arrangement_text(arrangement: &Arrangement, cpu_s: f64) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "  {:<54} {:>12} {:>12} {:>9}", "", "before", "after", "change");
+    for ((name, before), (_, after)) in
+        cost_rows(&arrangement.before).into_iter().zip(cost_rows(&arrangement.after))
+    {
+        let _ = writeln!(out, "  {name:<54} {before:>12.5e} {after:>12.5e} {:>9}", change(before, after));
+    }
+    let after = &arrangement.after;
+    let gap = |value: f64, bound: f64| if bound > 0.0 { 100.0 * (value / bound - 1.0) } else { 0.0 };
+    let _ = writeln!(
+        out,
+        "  gap to the bound: {:.1} % (multicast, any routing), {:.1} % (unicast, any placement)",
+        gap(after.hops_multicast, after.bound_any_routing),
+        gap(after.hops_unicast, after.bound_any_placement)
+    );
+    let _ = writeln!(
+        out,
+        "  searched for {cpu_s:.2} s of CPU, {} evaluations{}",
+        arrangement.evaluations,
+        if arrangement.stopped { "; stopped early, the best so far" } else { "" }
+    );
+    out
+}
+
+/// Tables in numbers.
+fn tables_text(tables: MappingTables) -> String {
+    let entries = &tables.entries;
+    format!(
+        "tables of {} trees: {} links, {} with unicast; {} entries before, {} without default routes, {} after; the longest \
+         table has {} of {} (before {}); {} keys replayed\n",
+        tables.trees,
+        tables.links,
+        tables.links_unicast,
+        entries.total_before,
+        entries.total_without_defaults,
+        entries.total_after,
+        entries.largest_after,
+        entries.target,
+        entries.largest_before,
+        tables.keys_replayed
+    )
+}
+
+/// Writes what was asked for of a placement.
+fn write_files(
+    arguments: &Arguments,
+    arrangement: &Arrangement,
+    grid: &Grid,
+    title: &str,
+    subtitle: &str,
+    neurons: usize,
+) -> Result<(), Error> {
+    let traffic = &arrangement.traffic;
+    if let Some(path) = &arguments.cores {
+        let core = arrangement.core.iter().zip(&traffic.pinned).take(neurons);
+        let core: Vec<i32> = core.map(|(c, pinned)| if pinned.is_some() { -1 } else { *c as i32 }).collect();
+        write_npy(path, &core)?;
+    }
+    if let Some(path) = &arguments.html {
+        let page = map_page(&MapPage {
+            title,
+            subtitle,
+            grid,
+            arrangement,
+            layers: &traffic.layers,
+            pinned: &traffic.pinned,
+            names: &traffic.names,
+        });
+        std::fs::write(path, page).map_err(|e| Error::file(path, "write", &e))?;
+    }
+    Ok(())
+}
+
+/// Maps who-sends-to-whom without a chip: the mesh and the neurons a core are all there is.
+fn map_traffic(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
+    let mut problems = Vec::new();
+    for (name, given) in [
+        ("--image", arguments.image.is_some()),
+        ("--rates", arguments.rates.is_some()),
+        ("--trees", arguments.trees.is_some()),
+    ] {
+        if given {
+            problems.push(crate::error::Problem::new(
+                path.display().to_string(),
+                format!("{name} needs a network with weights; an .npz says only who sends to whom, how often"),
+                "give a run configuration, or leave it out",
+            ));
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error { kind: ErrorKind::Invalid, problems });
+    }
+    let traffic = Traffic::read_npz(path)?;
+    let room = arguments.neurons_per_core.unwrap_or(256);
+    let cores = (traffic.len() as u64).div_ceil(room.into()).max(1);
+    let (w, h) =
+        arguments.mesh.map_or_else(|| crate::mapper::smallest_mesh(cores, 1), |(w, h)| (w.into(), h.into()));
+    let grid = Grid::new(w as usize, h as usize, 1, room);
+    let search =
+        arguments.search(None).unwrap_or_else(|| Search::new(Effort::Good, arguments.seed.unwrap_or(1)));
+    let (arrangement, cpu_s) =
+        watched(true, |watch| arrange_traffic(&traffic, &grid, &search, &path.display().to_string(), watch))?;
+    let name = path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
+    let subtitle = format!("{} neurons on {w} x {h} cores, {room} a core at the most", traffic.len());
+    write_files(arguments, &arrangement, &grid, &name, &subtitle, traffic.len())?;
+    let text = if arguments.json {
+        let mut object = arrangement_json(&arrangement, &grid, cpu_s);
+        object["schema"] = 1.into();
+        serde_json::to_string_pretty(&object).expect("invariant: a mapping is valid JSON") + "\n"
+    } else {
+        format!("it fits: {subtitle}\n{}", arrangement_text(&arrangement, cpu_s))
+    };
+    print(&text)?;
+    Ok(if arrangement.stopped { ErrorKind::Interrupted.exit_code() } else { 0 })
+}
+
+/// Rates of the neurons of a network, from an array or from the report of a run.
+fn read_rates(network: &Network, path: &Path) -> Result<Vec<f64>, Error> {
+    let place = path.display().to_string();
+    if !path.is_dir() {
+        return spread_rates(network, &read_real_npy(path)?, &place);
+    }
+    let file = path.join("report.json");
+    let text = std::fs::read_to_string(&file).map_err(|e| Error::file(&file, "read", &e))?;
+    let broken = |what: &str| {
+        Error::one(ErrorKind::Invalid, file.display().to_string(), what, "give the folder of a run")
+    };
+    let report: Value = serde_json::from_str(&text).map_err(|e| broken(&e.to_string()))?;
+    let rows = report["rates"].as_array().ok_or_else(|| broken("it has no list `rates`"))?;
+    let mut rates = Vec::new();
+    for id in network.ids() {
+        let name = &network.population(id).name;
+        let row = rows.iter().find(|row| row["population"].as_str() == Some(name));
+        let rate = row.and_then(|row| row["chip"].as_f64());
+        rates.push(rate.ok_or_else(|| broken(&format!("it has no rate of population `{name}`")))?);
+    }
+    spread_rates(network, &rates, &place)
+}
+
+fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
+    if arguments.mesh.is_some() || arguments.neurons_per_core.is_some() {
+        return Err(Error::one(
+            ErrorKind::Invalid,
+            path.display().to_string(),
+            "--mesh and --neurons-per-core are for .npz networks",
+            "set `mesh` and `neurons_per_core` in the configuration's [chip]",
+        ));
+    }
+    let mut config = RunConfig::load(path)?;
     let network = load_network(&config)?;
-    let mapping = map(&network, &config.chip, &config.map)?;
+    let wants_search = arguments.cores.is_some() || arguments.html.is_some();
+    config.map.search = arguments.search(config.map.search.take());
+    if let (None, true) = (&config.map.search, wants_search) {
+        config.map.search = Some(Search::new(Effort::Fast, arguments.seed.unwrap_or(1)));
+        say("note: --cores and --html show a search; effort fast is taken");
+    }
+    if let (Some(search), Some(rates)) = (&mut config.map.search, &arguments.rates) {
+        search.rates = Some(read_rates(&network, rates)?);
+    }
+    let options: &MapOptions = &config.map;
+    let (mapping, cpu_s) =
+        watched(options.search.is_some(), |watch| map_watched(&network, &config.chip, options, watch))?;
     if let Some(path) = &arguments.image {
         std::fs::write(path, mapping.image.to_bytes()).map_err(|e| Error::file(path, "write", &e))?;
     }
+    let kind = arguments.trees.as_deref().and_then(TreeKind::named);
+    let tables = kind.map(|kind| tables(&mapping.image, kind, arguments.entries)).transpose()?;
+    let grid = chip_grid(&config.chip, options);
+    if let Some(arrangement) = &mapping.arrangement {
+        let subtitle = format!("{} neurons on {}", network.placed_neuron_count(), config.chip.name);
+        let neurons = network.neuron_count() as usize;
+        write_files(arguments, arrangement, &grid, &config.name, &subtitle, neurons)?;
+    }
     let text = if arguments.json {
-        let object = json!({
+        let mut object = json!({
             "schema": 1,
             "image_digest": mapping.image.digest().to_string(),
             "cores": mapping.uses,
@@ -44,11 +342,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             "synapses_verified": mapping.synapses_verified,
             "routes": mapping.image.routes.len(),
         });
+        let more = mapping.arrangement.as_ref().map(|found| arrangement_json(found, &grid, cpu_s));
+        if let (Some(Value::Object(more)), Some(object)) = (more, object.as_object_mut()) {
+            object.extend(more);
+        }
+        if let Some(tables) = &tables {
+            object["tables"] = json!(tables);
+        }
         serde_json::to_string_pretty(&object).expect("invariant: a mapping is valid JSON") + "\n"
     } else {
-        describe(&config, &mapping)
+        let table = mapping.arrangement.as_ref().map(|found| arrangement_text(found, cpu_s));
+        describe(&config, &mapping) + &table.unwrap_or_default() + &tables.map(tables_text).unwrap_or_default()
     };
-    print(&text).map(|()| 0)
+    print(&text)?;
+    let stopped = mapping.arrangement.as_ref().is_some_and(|found| found.stopped);
+    Ok(if stopped { ErrorKind::Interrupted.exit_code() } else { 0 })
 }
 
 fn describe(config: &RunConfig, mapping: &Mapping) -> String {

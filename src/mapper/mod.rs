@@ -1,25 +1,32 @@
 //! From a network and a chip to the chip's memories: named passes, each of which only adds.
 //!
 //! ```text
-//! partition -> quantise -> place -> address -> verify
+//! partition -> quantise -> place -> (arrange) -> address -> verify
 //! ```
 //! `partition` comes first because it needs shapes only: a network that does not fit is told so before a weight is
 //! copied. `verify` shares no code with the passes that build: it walks every synapse of the finished image.
 
 mod address;
+mod arrange;
 mod cores;
 mod kernels;
 mod mismatch;
 mod partition;
 mod place;
 mod quantise;
+mod tables;
+mod traffic;
 mod verify;
 
 pub use address::core_uses;
+pub use arrange::{Arrangement, Watch, arrange_traffic, effort_named, grid as chip_grid};
 pub use mismatch::Mismatch;
 pub use partition::{CoreUse, Part, Partition, smallest_mesh};
 pub use place::{Hilbert, Placement, Placer, RowMajor, placers};
 pub use quantise::{PopulationLoss, Quantised};
+pub use spikemesh_placement::{Cost, Effort, Grid};
+pub use tables::{MappingTables, tables};
+pub use traffic::{Traffic, spread_rates};
 pub use verify::verify;
 
 use crate::chip::{ChipImage, ChipSpec};
@@ -27,17 +34,60 @@ use crate::error::Error;
 use crate::network::Network;
 
 /// What the user may choose.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MapOptions {
     /// Most neurons a core may get, below the chip's own limit.
     pub neurons_per_core: Option<u32>,
-    /// Where parts go.
+    /// Where parts of the sequential cut go.
     pub placement: Placement,
+    /// Cores that are not used.
+    pub dead_cores: Vec<u32>,
+    /// Search for a better cut and placement.
+    pub search: Option<Search>,
 }
 
 impl Default for MapOptions {
     fn default() -> Self {
-        Self { neurons_per_core: None, placement: Placement::Hilbert }
+        Self { neurons_per_core: None, placement: Placement::Hilbert, dead_cores: Vec::new(), search: None }
+    }
+}
+
+/// What a search makes small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Links that multicast packets cross.
+    Multicast,
+    /// Links that unicast packets cross.
+    Unicast,
+    /// Whichever of the two the chip sends.
+    Chip,
+}
+
+impl Target {
+    /// Targets by name.
+    pub const NAMED: [(&'static str, Target); 3] =
+        [("multicast", Target::Multicast), ("unicast", Target::Unicast), ("chip", Target::Chip)];
+}
+
+/// A search for a better cut and placement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// How much work it may take.
+    pub effort: Effort,
+    /// Seed of its draws.
+    pub seed: u64,
+    /// What it makes small.
+    pub target: Target,
+    /// Spikes of each neuron of the network, in any unit; `None` is the same for all.
+    pub rates: Option<Vec<f64>>,
+    /// Share by which hops may grow so that the busiest link's load falls; 0 leaves it alone.
+    pub link_weight: f64,
+}
+
+impl Search {
+    /// For the packets the chip sends, all rates alike.
+    pub fn new(effort: Effort, seed: u64) -> Self {
+        Self { effort, seed, target: Target::Chip, rates: None, link_weight: 0.0 }
     }
 }
 
@@ -52,6 +102,8 @@ pub struct Mapping {
     pub uses: Vec<CoreUse>,
     /// Synapses the verifier walked and found right.
     pub synapses_verified: u64,
+    /// What the search came to, if there was one.
+    pub arrangement: Option<Arrangement>,
 }
 
 /// A pass of the pipeline, for lists.
@@ -74,6 +126,10 @@ pub const PASSES: &[Pass] = &[
         description: "rounds weights, thresholds, decays and biases to the chip's registers",
     },
     Pass { name: "place", description: "gives every part a core of the mesh" },
+    Pass {
+        name: "arrange",
+        description: "if asked to, moves neurons and cores until their packets cross fewer links, under every limit",
+    },
     Pass { name: "address", description: "builds synapse rows, axons, fan-out tables and routes" },
     Pass { name: "verify", description: "walks every synapse of the finished image, independently" },
 ];
@@ -84,9 +140,23 @@ pub const PASSES: &[Pass] = &[
 /// The network does not fit (every limit that is broken), the chip cannot do what it asks for, or, as a bug of ours,
 /// the image is not the network.
 pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<Mapping, Error> {
+    map_watched(network, spec, options, &|_, _| true)
+}
+
+/// As [`map`]; `watch` is told of a search's work done and work there may be, and answers whether to go on. A search
+/// that is stopped leaves the best so far.
+///
+/// # Errors
+/// As [`map`].
+pub fn map_watched(
+    network: &Network,
+    spec: &ChipSpec,
+    options: &MapOptions,
+    watch: Watch<'_>,
+) -> Result<Mapping, Error> {
     spec.check_supported()?;
     quantise::check_semantics(network, spec)?;
-    let partition = {
+    let mut partition = {
         let _span = tracing::info_span!("partition").entered();
         Partition::new(network, spec, options)?
     };
@@ -94,10 +164,16 @@ pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<M
         let _span = tracing::info_span!("quantise").entered();
         Quantised::new(network, spec)?
     };
-    let cores = {
+    let mut cores = {
         let _span = tracing::info_span!("place").entered();
-        options.placement.placer().place(partition.parts.len(), spec)
+        place::live_cores(options, partition.parts.len(), spec)
     };
+    let mut arrangement = None;
+    if let Some(search) = &options.search {
+        let _span = tracing::info_span!("arrange").entered();
+        let found = arrange::arrange(network, spec, options, search, (partition, cores), &quantised, watch)?;
+        (partition, cores, arrangement) = (found.0, found.1, Some(found.2));
+    }
     let (image, uses) = {
         let _span = tracing::info_span!("address").entered();
         address::build(network, spec, &partition, &quantised, &cores)?
@@ -106,5 +182,5 @@ pub fn map(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<M
         let _span = tracing::info_span!("verify").entered();
         verify(network, &quantised, &image)?
     };
-    Ok(Mapping { image, losses: quantised.losses, uses, synapses_verified })
+    Ok(Mapping { image, losses: quantised.losses, uses, synapses_verified, arrangement })
 }

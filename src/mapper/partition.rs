@@ -43,7 +43,7 @@ pub struct Part {
 /// The result: all neurons that need a place, and how they are cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Network numbers of the placed neurons, ascending.
+    /// Network numbers of the placed neurons, part by part; within a part they ascend.
     pub neurons: Vec<u32>,
     /// The parts, in order; together they cover all neurons once.
     pub parts: Vec<Part>,
@@ -80,6 +80,8 @@ struct Cutter<'a> {
     /// By network neuron: attempt that last counted it as a source, and the number of parts it reaches.
     reach: Vec<(u32, u32)>,
     is_output: Vec<bool>,
+    /// Cores of the chip that are dead.
+    dead: u64,
     /// Number of the current attempt to fill a core; what bears another one is stale.
     attempt: u32,
 }
@@ -90,21 +92,7 @@ impl Partition {
     /// # Errors
     /// Every neuron that does not fit a core by itself, or how many cores are missing; nothing is copied before.
     pub fn new(network: &Network, spec: &ChipSpec, options: &MapOptions) -> Result<Self, Error> {
-        let cap = options.neurons_per_core.unwrap_or(spec.core.neurons).min(spec.core.neurons);
-        let mut is_output = vec![false; network.neuron_count() as usize];
-        network.output_neurons().iter().for_each(|n| is_output[n.0 as usize] = true);
-        let mut cutter = Cutter {
-            network,
-            spec,
-            cap,
-            words: (0..=u64::from(cap) + 1).map(|n| spec.core.row_words(n)).collect(),
-            kernels: KernelWords::new(network, &spec.core),
-            channels: Vec::new(),
-            rows: Vec::new(),
-            reach: Vec::new(),
-            is_output,
-            attempt: 0,
-        };
+        let mut cutter = Cutter::new(network, spec, options);
         cutter.check_at_a_glance()?;
         cutter.check_fan_in()?;
         let mut forced = BTreeSet::new();
@@ -112,7 +100,7 @@ impl Partition {
             let (mut partition, closed_by) = cutter.cut(&forced)?;
             let over = cutter.count_out_axons(&mut partition);
             if over.is_empty() {
-                return if partition.parts.len() as u64 <= spec.cores() {
+                return if partition.parts.len() as u64 <= cutter.live_cores() {
                     Ok(partition)
                 } else {
                     Err(cutter.too_few_cores(&partition, &closed_by))
@@ -151,11 +139,123 @@ impl Partition {
     }
 }
 
-impl Cutter<'_> {
-    /// One pass over all neurons; also says which limit closed each part.
-    fn cut(&mut self, forced: &BTreeSet<usize>) -> Result<(Partition, Vec<&'static str>), Error> {
-        let network = self.network;
+impl Partition {
+    /// The parts that a placement makes, and the core of each: `core[n]` is the core of network neuron n; inputs are left out.
+    ///
+    /// # Errors
+    /// Every core that breaks a limit, or holds neurons that share no core.
+    pub(super) fn of_cores(
+        network: &Network,
+        spec: &ChipSpec,
+        options: &MapOptions,
+        core: &[u32],
+    ) -> Result<(Self, Vec<u32>), Error> {
+        let mut placed: Vec<(u32, u32)> = network
+            .ids()
+            .filter(|id| !network.population(*id).is_input())
+            .flat_map(|id| network.neurons_of(id))
+            .map(|n| (core[n.0 as usize], n.0))
+            .collect();
+        placed.sort_unstable();
+        let mut cutter = Cutter::new(network, spec, options);
+        cutter.begin();
+        let mut partition = Partition { neurons: placed.iter().map(|p| p.1).collect(), parts: Vec::new() };
+        let (mut cores, mut problems) = (Vec::new(), Vec::new());
+        let incoming: Vec<Vec<usize>> = network.ids().map(|id| incoming(network, id)).collect();
+        let mut start = 0;
+        for part in placed.chunk_by(|a, b| a.0 == b.0) {
+            let mut held = CoreUse::default();
+            let mut first: Option<PopulationId> = None;
+            for &(_, neuron) in part {
+                let (id, local) = network.locate(crate::network::NeuronId(neuron));
+                held = cutter.add(&incoming[id.0 as usize], local as usize, held).0;
+                let with = *first.get_or_insert(id);
+                if with != id && !cutter.share_a_core(with, id) {
+                    problems.push((part[0].0, MODELS, 2, 1));
+                }
+            }
+            problems.extend(cutter.broken(&held).map(|(limit, value, most)| (part[0].0, limit, value, most)));
+            held.core = cores.len() as u32;
+            partition.parts.push(Part { range: start..start + part.len(), held });
+            cores.push(part[0].0);
+            start += part.len();
+            cutter.attempt += 1;
+        }
+        for i in cutter.count_out_axons(&mut partition) {
+            let value = partition.parts[i].held.out_axons;
+            problems.push((cores[i], OUT_AXONS, value, u64::from(spec.core.out_axons)));
+        }
+        let told = problems.into_iter().take(MOST_PROBLEMS).map(|(core, limit, value, most)| {
+            Problem::new(
+                format!("core {core}"),
+                format!("limit `{limit}`: {most}, held: {value}"),
+                "move neurons to another core",
+            )
+        });
+        let told: Vec<Problem> = told.collect();
+        if told.is_empty() {
+            Ok((partition, cores))
+        } else {
+            Err(Error { kind: ErrorKind::DoesNotFit, problems: told })
+        }
+    }
+
+    /// A number for each population; those that can share a core have the same.
+    pub(super) fn groups(&self, network: &Network) -> Vec<u32> {
+        let mut leaders: Vec<PopulationId> = Vec::new();
+        let group = |id: PopulationId| {
+            if network.population(id).is_input() {
+                return 0;
+            }
+            let found = leaders.iter().position(|leader| share_a_core(network, *leader, id));
+            let at = found.unwrap_or_else(|| {
+                leaders.push(id);
+                leaders.len() - 1
+            });
+            at as u32
+        };
+        network.ids().map(group).collect()
+    }
+}
+
+/// Projections onto a population.
+fn incoming(network: &Network, id: PopulationId) -> Vec<usize> {
+    (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect()
+}
+
+/// Whether neurons of two populations can sit on one core: one model, with the same registers of the core.
+fn share_a_core(network: &Network, a: PopulationId, b: PopulationId) -> bool {
+    match (network.population(a).registers(), network.population(b).registers()) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.select([0]).join(&b.select([0])).is_ok(),
+        _ => false,
+    }
+}
+
+impl<'a> Cutter<'a> {
+    fn new(network: &'a Network, spec: &'a ChipSpec, options: &MapOptions) -> Self {
+        let cap = options.neurons_per_core.unwrap_or(spec.core.neurons).min(spec.core.neurons);
+        let mut is_output = vec![false; network.neuron_count() as usize];
+        network.output_neurons().iter().for_each(|n| is_output[n.0 as usize] = true);
+        Cutter {
+            network,
+            spec,
+            cap,
+            words: (0..=u64::from(cap) + 1).map(|n| spec.core.row_words(n)).collect(),
+            kernels: KernelWords::new(network, &spec.core),
+            channels: Vec::new(),
+            rows: Vec::new(),
+            reach: Vec::new(),
+            is_output,
+            attempt: 0,
+            dead: options.dead_cores.iter().filter(|c| u64::from(**c) < spec.cores()).count() as u64,
+        }
+    }
+
+    /// Forgets all counts.
+    fn begin(&mut self) {
         let row = || RowCount { attempt: u32::MAX, synapses: 0 };
+        let network = self.network;
         self.rows = network
             .projections()
             .iter()
@@ -164,6 +264,12 @@ impl Cutter<'_> {
         self.channels = vec![Vec::new(); network.projections().len()];
         self.attempt = 0;
         self.reach = vec![(u32::MAX, 0); network.neuron_count() as usize];
+    }
+
+    /// One pass over all neurons; also says which limit closed each part.
+    fn cut(&mut self, forced: &BTreeSet<usize>) -> Result<(Partition, Vec<&'static str>), Error> {
+        let network = self.network;
+        self.begin();
         let mut partition = Partition { neurons: Vec::new(), parts: Vec::new() };
         let mut closed_by = Vec::new();
         let mut problems = Vec::new();
@@ -175,8 +281,7 @@ impl Cutter<'_> {
                 continue;
             }
             let changes = before.replace(id).is_some_and(|before| !self.share_a_core(before, id));
-            let incoming: Vec<_> =
-                (0..network.projections().len()).filter(|&p| network.projections()[p].target == id).collect();
+            let incoming = incoming(network, id);
             for (local, neuron) in network.neurons_of(id).enumerate() {
                 let index = partition.neurons.len();
                 partition.neurons.push(neuron.0);
@@ -229,13 +334,13 @@ impl Cutter<'_> {
         }
     }
 
-    /// Whether neurons of two populations can sit on one core: one model, with the same registers of the core.
     fn share_a_core(&self, a: PopulationId, b: PopulationId) -> bool {
-        match (self.network.population(a).registers(), self.network.population(b).registers()) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.select([0]).join(&b.select([0])).is_ok(),
-            _ => false,
-        }
+        share_a_core(self.network, a, b)
+    }
+
+    /// Cores that can be used.
+    fn live_cores(&self) -> u64 {
+        self.spec.cores() - self.dead
     }
 
     /// Chips whose neurons take few synapses are told of every neuron that has more (up to a bound).
@@ -340,7 +445,7 @@ impl Cutter<'_> {
         let generated = |p: &crate::network::Projection| matches!(p.weights, Weights::Random { .. });
         let many =
             self.network.projections().iter().filter(|p| generated(p)).map(|p| p.weights.synapse_count());
-        if needed <= self.spec.cores() || many.sum::<u64>() < MANY_SYNAPSES {
+        if needed <= self.live_cores() || many.sum::<u64>() < MANY_SYNAPSES {
             return Ok(());
         }
         Err(Error::one(
@@ -348,7 +453,7 @@ impl Cutter<'_> {
             self.chip(),
             format!(
                 "limit `cores a chip`: {}, needed: at least {needed} for {} neurons at {} a core; synapses were not counted",
-                self.spec.cores(),
+                self.live_cores(),
                 self.network.placed_neuron_count(),
                 self.cap
             ),
@@ -404,7 +509,7 @@ impl Cutter<'_> {
     }
 
     fn too_few_cores(&self, partition: &Partition, closed_by: &[&'static str]) -> Error {
-        let (needed, there) = (partition.parts.len() as u64, self.spec.cores());
+        let (needed, there) = (partition.parts.len() as u64, self.live_cores());
         let mut causes: Vec<(usize, &str)> = [NEURONS, IN_AXONS, OUT_AXONS, WORDS, MODELS]
             .into_iter()
             .map(|limit| (closed_by.iter().filter(|c| **c == limit).count(), limit))

@@ -5,6 +5,7 @@ mod heat_map;
 mod html;
 mod json;
 mod line_plot;
+mod map_page;
 mod text;
 
 pub use csv::{cores_csv, learned_csv, links_csv};
@@ -12,6 +13,7 @@ pub use html::page;
 pub(crate) use html::{STYLE, escape};
 pub use json::{REPORT_VERSION, json};
 pub use line_plot::{Line, line_plot};
+pub use map_page::{MapPage, change, cost_rows, map_page};
 pub use text::summary;
 pub(crate) use text::{grouped, si};
 

@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("npz", &[]),
     ("network", &["npz", "toml_reader"]),
     ("chip", &["codec", "digest", "toml_reader"]),
-    ("mapper", &["chip", "network"]),
+    ("mapper", &["chip", "network", "npz"]),
     ("energy", &["chip", "toml_reader"]),
     // The f64 reference of `network` runs beside the chip.
     ("run", &["chip", "digest", "network", "npz"]),
@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["chip", "mapper", "network", "run", "toml_reader"]),
     // Traffic of a run is replayed without the network behind it; pages look alike.
     ("route", &["chip", "digest", "energy", "report", "run", "toml_reader"]),
-    ("cli", &["chip", "config", "energy", "mapper", "network", "report", "route", "run"]),
+    ("cli", &["chip", "config", "energy", "mapper", "network", "npz", "report", "route", "run"]),
     (
         "lib",
         &[
@@ -152,16 +152,18 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
 
 #[test]
 fn inner_crates_know_nobody() {
-    for manifest in ["cores/Cargo.toml", "router/Cargo.toml"] {
+    for manifest in ["cores/Cargo.toml", "placement/Cargo.toml", "router/Cargo.toml"] {
         assert!(dependencies(manifest).iter().all(|d| !d.starts_with("spikemesh")), "{manifest}");
     }
     let root_needs = dependencies("Cargo.toml");
     assert!(root_needs.contains("spikemesh-cores") && root_needs.contains("spikemesh-router"));
-    for folder in ["cores", "router"] {
+    let crates = ["cores", "placement", "router"];
+    for folder in crates {
         for file in rust_files(&root().join(folder)) {
             let code = code(&std::fs::read_to_string(&file).unwrap());
-            let other = if folder == "cores" { "spikemesh_router" } else { "spikemesh_cores" };
-            assert!(!code.contains(other), "{}", file.display());
+            for other in crates.iter().filter(|other| **other != folder) {
+                assert!(!code.contains(&format!("spikemesh_{other}")), "{}", file.display());
+            }
         }
     }
 }

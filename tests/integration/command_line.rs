@@ -280,7 +280,7 @@ fn map_writes_an_image_and_says_what_it_did() {
     let (out, _) = expect(&["map", &config, "--json"], 0);
     assert_eq!(json(&out)["cores"].as_array().unwrap().len(), 10);
     let (out, _) = expect(&["map", &config, "--passes"], 0);
-    assert!(out.lines().count() == 5 && out.contains("partition"), "{out}");
+    assert!(out.lines().count() == 6 && out.contains("partition"), "{out}");
 }
 
 #[test]

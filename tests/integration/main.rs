@@ -4,6 +4,7 @@
 #![cfg_attr(not(feature = "nir"), allow(dead_code, unused_imports, reason = "helpers of tests that need NIR"))]
 
 mod accuracy;
+mod arranging;
 mod arrows;
 mod command_line;
 #[cfg(feature = "nir")]

@@ -10,7 +10,7 @@ use spikemesh_cores::{AxonId, Column, NeuronId, Parameters, SparseRows, Synapses
 use spikemesh_router::Level;
 use std::sync::Arc;
 
-fn random(inputs: u32, neurons: u32, fan_in: u32, seed: u64, delay: u8) -> Network {
+pub(crate) fn random(inputs: u32, neurons: u32, fan_in: u32, seed: u64, delay: u8) -> Network {
     let mut b = builder();
     let input = b.input("in", inputs);
     let first = b.neurons("first", neurons, lif(neurons, 0.02));
@@ -30,7 +30,7 @@ fn random(inputs: u32, neurons: u32, fan_in: u32, seed: u64, delay: u8) -> Netwo
     b.build().unwrap()
 }
 
-fn spikes(image: &ChipImage, inputs: u32) -> Vec<Vec<(u32, i32)>> {
+pub(crate) fn spikes(image: &ChipImage, inputs: u32) -> Vec<Vec<(u32, i32)>> {
     let mut chip = Chip::load(image, Level::Analytic).unwrap();
     let mut out = TickSpikes::default();
     let tick = |t: u32| {
@@ -57,7 +57,8 @@ proptest! {
         spec.core.in_axons = axons.max(3 * fan_in);
         spec.fan_out = if multicast { FanOut::Multicast } else { FanOut::Unicast };
         let placement = if hilbert { Placement::Hilbert } else { Placement::RowMajor };
-        let cut = map(&network, &spec, &MapOptions { neurons_per_core: Some(cap), placement }).unwrap();
+        let options = MapOptions { neurons_per_core: Some(cap), placement, ..MapOptions::default() };
+        let cut = map(&network, &spec, &options).unwrap();
         prop_assert!(cut.uses.iter().all(|u| u.neurons <= cap && u.in_axons <= spec.core.in_axons));
         prop_assert_eq!(cut.synapses_verified, whole.synapses_verified);
         prop_assert_eq!(spikes(&cut.image, 9), spikes(&whole.image, 9));

@@ -40,6 +40,16 @@ pub fn placers() -> &'static [(&'static str, Placement)] {
     &[("row-major", Placement::RowMajor), ("hilbert", Placement::Hilbert)]
 }
 
+/// The cores of `parts` parts where some cores are dead.
+pub(super) fn live_cores(options: &super::MapOptions, parts: usize, spec: &ChipSpec) -> Vec<u32> {
+    let placer = options.placement.placer();
+    if options.dead_cores.is_empty() {
+        return placer.place(parts, spec);
+    }
+    let all = placer.place(spec.cores() as usize, spec);
+    all.into_iter().filter(|core| !options.dead_cores.contains(core)).take(parts).collect()
+}
+
 /// Cores along an order of routers; the cores of a router follow each other.
 fn along(routers: impl Iterator<Item = (u32, u32)>, parts: usize, spec: &ChipSpec) -> Vec<u32> {
     let (width, each) = (u32::from(spec.width), u32::from(spec.cores_per_router));
