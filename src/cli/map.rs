@@ -56,9 +56,10 @@ pub(super) struct Arguments {
     /// Write a page with the table before and after and the placement as a picture
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Build key/mask routing tables of such trees, compress them and replay every key
-    #[arg(long, value_name = "TREES", value_parser = ["xy", "longest-dimension-first", "steiner"])]
-    trees: Option<String>,
+    /// Build key/mask routing tables of such trees (xy-tree, longest-dimension-first, steiner), compress them and replay
+    /// every key
+    #[arg(long, value_name = "TREES", value_parser = trees)]
+    trees: Option<TreeKind>,
     /// Entries a router's table may have; compression stops there, and more is an error
     #[arg(long, value_name = "N", default_value_t = 1023, requires = "trees")]
     entries: usize,
@@ -76,6 +77,11 @@ pub(super) struct Arguments {
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "wanted a number from 0 to 1".to_owned())?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("wanted a number from 0 to 1".into()) }
+}
+
+fn trees(text: &str) -> Result<TreeKind, String> {
+    let names: Vec<&str> = TreeKind::ALL.iter().map(|kind| kind.name()).collect();
+    TreeKind::named(text).ok_or_else(|| format!("wanted one of {}", names.join(", ")))
 }
 
 impl Arguments {
@@ -325,8 +331,7 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     if let Some(path) = &arguments.image {
         std::fs::write(path, mapping.image.to_bytes()).map_err(|e| Error::file(path, "write", &e))?;
     }
-    let kind = arguments.trees.as_deref().and_then(TreeKind::named);
-    let tables = kind.map(|kind| tables(&mapping.image, kind, arguments.entries)).transpose()?;
+    let tables = arguments.trees.map(|kind| tables(&mapping.image, kind, arguments.entries)).transpose()?;
     let grid = chip_grid(&config.chip, options);
     if let Some(arrangement) = &mapping.arrangement {
         let subtitle = format!("{} neurons on {}", network.placed_neuron_count(), config.chip.name);

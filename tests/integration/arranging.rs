@@ -222,3 +222,27 @@ fn networks_of_odd_shapes_are_mapped() {
         assert!(out.starts_with("it fits"), "{out}");
     }
 }
+
+#[test]
+fn tables_of_a_mapping_are_compressed_to_what_is_asked_for_and_replayed() {
+    let digits = "examples/digits/run.toml";
+    for trees in ["xy-tree", "longest-dimension-first", "steiner"] {
+        let (out, _) = expect(&["map", digits, "--trees", trees, "--json"], 0);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let (tables, entries) = (&json["tables"], &json["tables"]["entries"]);
+        assert_eq!(tables["trees"], trees);
+        assert!(tables["links"].as_u64() < tables["links_unicast"].as_u64(), "{tables}");
+        assert!(tables["keys_replayed"].as_u64() >= Some(64), "{tables}");
+        // Already short enough: nothing is compressed.
+        assert_eq!(entries["total_before"], entries["total_after"]);
+        let longest = entries["largest_before"].as_u64().unwrap();
+        let asked = (longest - 1).to_string();
+        let (out, _) = expect(&["map", digits, "--trees", trees, "--entries", &asked, "--json"], 0);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert!(json["tables"]["entries"]["largest_after"].as_u64().unwrap() < longest);
+        let (_, err) = expect(&["map", digits, "--trees", trees, "--entries", "0"], 4);
+        assert!(err.contains("--trees steiner"), "{err}");
+    }
+    let (_, err) = expect(&["map", digits, "--trees", "oak"], 2);
+    assert!(err.contains("longest-dimension-first"), "{err}");
+}
