@@ -481,14 +481,23 @@ impl<'a> Cutter<'a> {
         } else {
             format!("no mesh would do: {at_least}{needed} cores are more than the {MOST_CORES} of the largest")
         };
+        let neurons = u64::from(self.network.placed_neuron_count());
+        let (each_core, there) =
+            (neurons.div_ceil(self.live_cores().max(1)), u64::from(self.spec.core.neurons));
+        // What costs least to change comes first.
+        let mut remedies = vec![mesh];
         if self.cap < self.spec.core.neurons {
-            format!(
-                "{mesh}, or raise neurons_per_core (now {}, the chip allows {})",
-                self.cap, self.spec.core.neurons
-            )
-        } else {
-            mesh
+            remedies.push(format!("or raise neurons_per_core (now {}, the chip allows {there})", self.cap));
+        } else if each_core > there {
+            remedies.push(format!("or take a chip whose cores hold {each_core} neurons (these hold {there})"));
         }
+        let room = self.live_cores() * u64::from(self.cap);
+        if neurons > room {
+            remedies.push(format!("or leave out {} neurons", neurons - room));
+        } else {
+            remedies.push("or prune inputs of neurons, so that more of them share a core".into());
+        }
+        remedies.join(", ")
     }
 
     fn place(&self, neuron: u32) -> String {
