@@ -15,6 +15,20 @@ pub enum PlaceError {
         /// Room of all cores.
         there: u64,
     },
+    /// What the search keeps would not fit into memory.
+    #[error(
+        "{nets} nets on {cores} cores take {bytes} bytes to search, the most is {most}; place neurons in order, or fewer of them"
+    )]
+    Memory {
+        /// Nets.
+        nets: usize,
+        /// Cores.
+        cores: usize,
+        /// Bytes of the counts of pins.
+        bytes: u64,
+        /// Most of them.
+        most: u64,
+    },
     /// A mesh that the search has no words for.
     #[error("a mesh {width} wide with {bits} cores a column; the search takes 64 of both")]
     Mesh {

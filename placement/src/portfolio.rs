@@ -105,7 +105,8 @@ pub struct Placement {
 /// answers false, the search ends and the best so far is kept.
 ///
 /// # Errors
-/// There is less room than needed, or the mesh is larger than 64 x 64 bits (rows times cores a router).
+/// There is less room than needed, the mesh is larger than 64 x 64 bits (rows times cores a router), or the counts of pins
+/// would take more than 3 GiB.
 pub fn place(
     problem: &Problem,
     grid: &Grid,
@@ -115,9 +116,7 @@ pub fn place(
     if problem.room_needed() > grid.total_room() {
         return Err(PlaceError::Room { needed: problem.room_needed(), there: grid.total_room() });
     }
-    if grid.bits() > 64 || grid.width > 64 {
-        return Err(PlaceError::Mesh { width: grid.width, bits: grid.bits() });
-    }
+    check_size(problem, grid)?;
     dispatch(problem, grid, options, watch, None)
 }
 
@@ -138,10 +137,24 @@ pub fn improve(
     watch: &dyn Fn(u64, u64) -> bool,
 ) -> Result<Placement, PlaceError> {
     assert_eq!(start.len(), problem.len(), "one core a vertex");
+    check_size(problem, grid)?;
+    dispatch(problem, grid, options, watch, Some((start, limits)))
+}
+
+/// Bytes that the counts of pins by net and core may take.
+const MOST_BYTES: u64 = 3 << 30;
+
+/// Whether the search has words and memory for the problem.
+fn check_size(problem: &Problem, grid: &Grid) -> Result<(), PlaceError> {
     if grid.bits() > 64 || grid.width > 64 {
         return Err(PlaceError::Mesh { width: grid.width, bits: grid.bits() });
     }
-    dispatch(problem, grid, options, watch, Some((start, limits)))
+    let (nets, cores) = (problem.nets(), grid.cores());
+    let bytes = 4 * nets as u64 * cores as u64;
+    if bytes > MOST_BYTES {
+        return Err(PlaceError::Memory { nets, cores, bytes, most: MOST_BYTES });
+    }
+    Ok(())
 }
 
 /// A placement to begin with and what it keeps.

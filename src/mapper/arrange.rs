@@ -185,10 +185,13 @@ pub fn arrange_traffic(
     settings.link_weight = search.link_weight;
     let placement = spikemesh_placement::place(&traffic.problem(), grid, &settings, watch);
     let placement = placement.map_err(|error| {
-        let (w, h) = super::smallest_mesh(traffic.len() as u64, u64::from(grid.most_room().max(1)));
-        let kind =
-            if matches!(error, PlaceError::Room { .. }) { ErrorKind::DoesNotFit } else { ErrorKind::Invalid };
-        let hint = format!("the smallest mesh that would do is {w}x{h}");
+        let (kind, hint) = match error {
+            PlaceError::Room { .. } => {
+                let (w, h) = super::smallest_mesh(traffic.len() as u64, u64::from(grid.most_room().max(1)));
+                (ErrorKind::DoesNotFit, format!("the smallest mesh that would do is {w}x{h}"))
+            }
+            _ => (ErrorKind::Invalid, "map a part of the network, or on a smaller mesh".to_owned()),
+        };
         Error::one(kind, name, error.to_string(), hint)
     })?;
     Ok(Arrangement {
