@@ -20,12 +20,18 @@ pub(crate) fn fault(path: &Path, what: impl Into<String>, hint: &str) -> Error {
     Error::one(ErrorKind::Invalid, path.display().to_string(), what, hint)
 }
 
+/// An NPZ file.
+type Archive = npyz::npz::NpzArchive<std::io::BufReader<std::fs::File>>;
+
+fn open(path: &Path, hint: &str) -> Result<Archive, Error> {
+    let file = std::fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
+    Archive::new(std::io::BufReader::new(file)).map_err(|e| fault(path, format!("not an NPZ file: {e}"), hint))
+}
+
 /// The named arrays of an NPZ file; absent ones are left out.
 pub(crate) fn read_npz(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Array>, Error> {
-    let file = std::fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
     let hint = "write the file with numpy.savez; whole numbers only";
-    let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(file))
-        .map_err(|e| fault(path, format!("not an NPZ file: {e}"), hint))?;
+    let mut archive = open(path, hint)?;
     let mut arrays = BTreeMap::new();
     for &name in names {
         let broken = |e: std::io::Error| fault(path, format!("array `{name}` cannot be read: {e}"), hint);
@@ -39,10 +45,8 @@ pub(crate) fn read_npz(path: &Path, names: &[&str]) -> Result<BTreeMap<String, A
 
 /// An array of reals or whole numbers of an NPZ file, as reals; `None` if it is absent.
 pub(crate) fn read_reals(path: &Path, name: &str) -> Result<Option<Vec<f64>>, Error> {
-    let file = std::fs::File::open(path).map_err(|e| Error::file(path, "read", &e))?;
     let hint = "write the file with numpy.savez";
-    let mut archive = npyz::npz::NpzArchive::new(std::io::BufReader::new(file))
-        .map_err(|e| fault(path, format!("not an NPZ file: {e}"), hint))?;
+    let mut archive = open(path, hint)?;
     let broken = |e: std::io::Error| fault(path, format!("array `{name}` cannot be read: {e}"), hint);
     let Some(npy) = archive.by_name(name).map_err(broken)? else { return Ok(None) };
     reals(npy).map(Some).map_err(broken)

@@ -3,6 +3,7 @@
 use crate::metric::Metric;
 use crate::random::Random;
 use crate::state::{Scratch, State, Word};
+use std::sync::LazyLock;
 
 /// A phase of the search. Temperatures are in thousandths of the mean rate.
 #[derive(Clone, Copy, Debug)]
@@ -11,9 +12,9 @@ pub(crate) struct Phase {
     pub(crate) cold: i64,
     /// Visits of nets it may take.
     pub(crate) work: u64,
-    /// Neurons over the room of a core at the start and at the end of a soft phase; 0 makes the phase hard.
+    /// Neurons over the room of a core at the start and at the end; for soft phases.
     pub(crate) over: [u32; 2],
-    /// How fast a full core's price grows, in thousandths.
+    /// How fast a full core's price grows, in thousandths; for soft phases.
     pub(crate) eta: i64,
     /// Of 256 proposals: to a core of a related vertex; to a neighbouring core; the rest go anywhere.
     pub(crate) related: u32,
@@ -21,15 +22,14 @@ pub(crate) struct Phase {
 }
 
 /// -ln of evenly spaced probabilities, in 65,536ths.
-fn thresholds() -> Vec<i64> {
-    (0..4096).map(|i| (-libm::log((f64::from(i) + 0.5) / 4096.0) * 65536.0) as i64).collect()
-}
+static THRESHOLDS: LazyLock<Vec<i64>> =
+    LazyLock::new(|| (0..4096).map(|i| (-libm::log((f64::from(i) + 0.5) / 4096.0) * 65536.0) as i64).collect());
 
 /// Gumbel's distribution at evenly spaced probabilities, in 65,536ths.
-fn gumbel() -> Vec<i64> {
+static GUMBEL: LazyLock<Vec<i64>> = LazyLock::new(|| {
     let at = |i: i32| -libm::log(-libm::log((f64::from(i) + 0.5) / 4096.0));
     (0..4096).map(|i| (at(i) * 65536.0) as i64).collect()
-}
+});
 
 /// Vertices by core, each found at once.
 pub(crate) struct Members {
@@ -63,8 +63,6 @@ impl Members {
 /// What a search needs beside the state.
 pub(crate) struct Search<'w> {
     random: Random,
-    thresholds: Vec<i64>,
-    gumbel: Vec<i64>,
     /// Neighbouring cores with room, by core.
     near: Vec<Vec<u16>>,
     /// Place of each core among the costs of a small mesh.
@@ -95,20 +93,12 @@ impl<'w> Search<'w> {
     ) -> Self {
         let grid = state.grid;
         let open: Vec<u16> = (0..grid.cores() as u16).filter(|c| grid.room[*c as usize] > 0).collect();
-        let near = (0..grid.cores() as u32).map(|a| {
-            open.iter()
-                .copied()
-                .filter(|b| u32::from(*b) != a && grid.distance(a, u32::from(*b)) <= 1)
-                .collect()
-        });
-        let near = near.collect();
+        let near = (0..grid.cores() as u32).map(|core| grid.neighbours(core)).collect();
         let slots =
             (0..grid.cores() as u32).map(|c| grid.place(c)).map(|p| p.x.wrapping_mul(8).wrapping_add(p.bit));
         let slots = slots.collect();
         Self {
             random: Random::new(seed, 1),
-            thresholds: thresholds(),
-            gumbel: gumbel(),
             near,
             slots,
             open,
@@ -160,7 +150,7 @@ impl<'w> Search<'w> {
 
     /// How much worse a move may be at this temperature.
     fn allowance(&mut self, temperature: i64) -> i64 {
-        let draw = self.thresholds[(self.random.next() >> 52) as usize];
+        let draw = THRESHOLDS[(self.random.next() >> 52) as usize];
         ((i128::from(temperature) * i128::from(draw)) >> 16) as i64 + 1
     }
 
@@ -272,6 +262,7 @@ impl<'w> Search<'w> {
         let here = state.core[v as usize];
         let cost_of = |core: u16| costs[usize::from(self.slots[usize::from(core)])];
         let mut best = (i64::MAX, here);
+        let gumbel: &[i64] = &GUMBEL;
         let mut random = self.random.clone();
         let mut bits = 0;
         for (i, &core) in self.open.iter().enumerate() {
@@ -279,7 +270,7 @@ impl<'w> Search<'w> {
                 bits = random.next();
             }
             let Some(extra) = extra(core.into()) else { continue };
-            let luck = (temperature * self.gumbel[(bits & 4095) as usize]) >> 16;
+            let luck = (temperature * gumbel[(bits & 4095) as usize]) >> 16;
             bits >>= 12;
             let cost = cost_of(core) + extra - luck;
             if cost < best.0 {

@@ -13,7 +13,7 @@ pub type Timed<'a> = dyn FnMut(&str, u64, &mut dyn FnMut() -> i64) + 'a;
 /// `time` runs each part.
 pub fn moves(problem: &Problem, grid: &Grid, core: &[u32], evaluations: u64, time: &mut Timed<'_>) {
     let core = core.iter().map(|c| *c as u16).collect();
-    let state: State<'_, u8, Unit> = State::new(problem, grid, Unit, core);
+    let state: State<'_, u8, Unit<false>> = State::new(problem, grid, Unit::<false>, core);
     let mut scratch = Scratch::default();
     let (vertices, cores) = (problem.len(), grid.cores());
     for (name, limit) in [("eval", i64::MAX), ("eval, given up where it costs more", 1)] {

@@ -4,41 +4,6 @@ use crate::grid::Grid;
 use crate::list::Lists;
 use serde::Serialize;
 
-/// Why a problem cannot be placed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceError {
-    /// More neurons than room.
-    #[error("{needed} neurons, and room for {there}; take a larger mesh or more neurons a core")]
-    Room {
-        /// Neurons.
-        needed: u64,
-        /// Room of all cores.
-        there: u64,
-    },
-    /// What the search keeps would not fit into memory.
-    #[error(
-        "{nets} nets on {cores} cores take {bytes} bytes to search, the most is {most}; place neurons in order, or fewer of them"
-    )]
-    Memory {
-        /// Nets.
-        nets: usize,
-        /// Cores.
-        cores: usize,
-        /// Bytes of the counts of pins.
-        bytes: u64,
-        /// Most of them.
-        most: u64,
-    },
-    /// A mesh that the search has no words for.
-    #[error("a mesh {width} wide with {bits} cores a column; the search takes 64 of both")]
-    Mesh {
-        /// Columns.
-        width: usize,
-        /// Rows times cores a router.
-        bits: usize,
-    },
-}
-
 /// Static numbers of a placement, in packets, link crossings and the like a second if rates are in spikes a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {

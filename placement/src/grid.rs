@@ -1,5 +1,7 @@
 //! The mesh as the search sees it: cores in columns, the room of each, and what crossing a link costs.
 
+use crate::curve::hilbert_curve;
+
 /// Cores in a mesh of routers, with their room.
 ///
 /// Cores are numbered as the chip numbers them: router by router, row by row from the south-west, the cores of a router
@@ -61,19 +63,6 @@ impl Grid {
         self.room.iter().copied().max().unwrap_or(0)
     }
 
-    /// Cores of so many neurons, filled in order along the mesh's Hilbert curve; what has no room is on the last.
-    pub fn in_order(&self, neurons: usize) -> Vec<u32> {
-        let curve = crate::curve::hilbert_curve(self.width as i32, self.height as i32);
-        let along = self.along(curve.into_iter().map(|(x, y)| (x as usize, y as usize)));
-        let mut core: Vec<u32> = along
-            .iter()
-            .flat_map(|core| std::iter::repeat_n(*core, self.room[*core as usize] as usize))
-            .take(neurons)
-            .collect();
-        core.resize(neurons, along.last().copied().unwrap_or(0));
-        core
-    }
-
     pub(crate) fn place(&self, core: u32) -> Place {
         let (x, y) = self.coord(core);
         Place { x: x as u8, bit: (y * self.each + core as usize % self.each) as u8 }
@@ -88,6 +77,20 @@ impl Grid {
     pub(crate) fn distance(&self, a: u32, b: u32) -> u32 {
         let ((ax, ay), (bx, by)) = (self.coord(a), self.coord(b));
         (ax.abs_diff(bx) + ay.abs_diff(by)) as u32
+    }
+
+    /// Other cores with room on a core's router and those one link away, ascending.
+    pub(crate) fn neighbours(&self, core: u32) -> Vec<u16> {
+        let (x, y) = self.coord(core);
+        let beside = [(x, y.wrapping_sub(1)), (x.wrapping_sub(1), y), (x, y), (x + 1, y), (x, y + 1)];
+        let there = beside.into_iter().filter(|&(x, y)| x < self.width && y < self.height);
+        self.along(there).into_iter().filter(|other| *other != core).map(|other| other as u16).collect()
+    }
+
+    /// Cores with room along Hilbert's curve, generalised to any mesh.
+    pub(crate) fn hilbert(&self) -> Vec<u32> {
+        let curve = hilbert_curve(self.width as i32, self.height as i32);
+        self.along(curve.into_iter().map(|(x, y)| (x as usize, y as usize)))
     }
 
     /// Cores with room along a walk of all routers, each a neighbour of the one before: rows to and fro.

@@ -9,8 +9,9 @@
 //! starts (orders, layers, spectral, cores swapped) -> trials (soft, hard, multilevel) -> the winner -> relief of links
 //! ```
 //! [`place`] searches freely under each core's room; [`improve`] begins with a placement that keeps further [`Limits`] and
-//! keeps them. Work is counted in visits of nets, never timed: a seed gives the same placement everywhere. Costs are whole
-//! numbers; reals only order coordinates and set temperatures, by operations every machine rounds alike.
+//! keeps them. Work is counted in visits of nets, never timed: a seed gives the same placement everywhere. Inside the search costs
+//! are whole numbers; reals order coordinates, rate clusters, and set temperatures and prices, by operations every machine
+//! rounds alike.
 //!
 //! This crate has never heard of neuron models, chips, packets, files or threads.
 
@@ -32,11 +33,12 @@ mod spectral;
 mod starts;
 mod state;
 
-pub use cost::{Cost, PlaceError};
+pub use cost::Cost;
 pub use curve::hilbert_curve;
 pub use grid::Grid;
 pub use list::Lists;
 pub use metric::LinkPrices;
-pub use portfolio::{Effort, Objective, Options, Placement, Step, improve, place};
+pub use portfolio::{Effort, Objective, Options, PlaceError, Placement, Step, improve, place};
 pub use problem::Problem;
+pub use starts::in_order;
 pub use state::Limits;

@@ -5,7 +5,7 @@ use crate::grid::Grid;
 /// Costs of straight ways, in whole numbers. Bits count the cores of a column (see [`crate::grid::Place`]), `low <= from <= high`.
 pub(crate) trait Metric {
     /// Whether every destination is paid for on its own.
-    const UNICAST: bool = false;
+    const UNICAST: bool;
     /// Whether every link costs 1, with multicast.
     const UNIT: bool = false;
     /// From a core up its column to `high` and down to `low`.
@@ -16,28 +16,11 @@ pub(crate) trait Metric {
 
 /// Every link costs 1; one core a router.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unit;
+pub(crate) struct Unit<const UNICAST: bool>;
 
-impl Metric for Unit {
-    const UNIT: bool = true;
-
-    #[inline(always)]
-    fn column(&self, _x: usize, low: u32, _from: u32, high: u32) -> i64 {
-        i64::from(high - low)
-    }
-
-    #[inline(always)]
-    fn row(&self, _bit: u32, low: u32, _from: u32, high: u32) -> i64 {
-        i64::from(high - low)
-    }
-}
-
-/// Every link costs 1; packets to several cores are sent one by one; any number of cores a router.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct UnitUnicast;
-
-impl Metric for UnitUnicast {
-    const UNICAST: bool = true;
+impl<const U: bool> Metric for Unit<U> {
+    const UNICAST: bool = U;
+    const UNIT: bool = !U;
 
     #[inline(always)]
     fn column(&self, _x: usize, low: u32, _from: u32, high: u32) -> i64 {
@@ -175,12 +158,10 @@ mod tests {
             };
             let [low, from, high] = sorted(height);
             let x = line % width;
-            prop_assert_eq!(priced.column(x, low, from, high), Unit.column(x, low, from, high));
-            prop_assert_eq!(UnitUnicast.column(x, low, from, high), Unit.column(x, low, from, high));
+            prop_assert_eq!(priced.column(x, low, from, high), Unit::<false>.column(x, low, from, high));
             let [low, from, high] = sorted(width);
             let bit = (line % height) as u32;
-            prop_assert_eq!(priced.row(bit, low, from, high), Unit.row(bit, low, from, high));
-            prop_assert_eq!(UnitUnicast.row(bit, low, from, high), Unit.row(bit, low, from, high));
+            prop_assert_eq!(priced.row(bit, low, from, high), Unit::<false>.row(bit, low, from, high));
         }
     }
 }

@@ -1,22 +1,21 @@
 //! The portfolio: cheap starts, trials of each kind of search, and the rest of the budget for the winner.
 
-use crate::cost::PlaceError;
 use crate::grid::Grid;
-use crate::metric::{LinkPrices, Metric, Priced, Unit, UnitUnicast};
+use crate::metric::{LinkPrices, Metric, Priced, Unit};
 use crate::problem::Problem;
 use crate::search::{Found, Heat, Run};
 use crate::starts;
-use crate::state::{Limits, State, Word};
+use crate::state::{Limits, State, Word, is_large};
 use serde::Serialize;
 
 /// How much work a search may take. Work is counted, not timed, so that a seed gives the same placement everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// About a second of one core.
+    /// About a second of one core for a network of a million synapses whose nets fit the caches; longer beyond.
     Fast,
-    /// About three seconds.
+    /// About three seconds, likewise.
     Good,
-    /// About ten seconds.
+    /// About ten seconds, likewise.
     Best,
     /// So many visits of nets; about 300 million take a second.
     Work(u64),
@@ -26,6 +25,11 @@ impl Effort {
     /// Efforts by name.
     pub const NAMED: [(&'static str, Effort); 3] =
         [("fast", Effort::Fast), ("good", Effort::Good), ("best", Effort::Best)];
+
+    /// The effort of that name; `None` if there is none.
+    pub fn named(name: &str) -> Option<Effort> {
+        Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, effort)| *effort)
+    }
 
     fn work(self) -> u64 {
         match self {
@@ -60,7 +64,8 @@ pub struct Options {
     pub effort: Effort,
     /// What is to be made small.
     pub objective: Objective,
-    /// Layer of each vertex, ascending: cores are not shared by layers at the start, where there are cores enough.
+    /// Layer of each vertex, or nothing. Of the starts, one gives layers cores of their own, where there are enough;
+    /// vertices of a layer follow each other.
     pub layers: Vec<u32>,
     /// Share by which the load of all links may grow so that the busiest one's falls; 0 leaves it alone. For multicast.
     pub link_weight: f64,
@@ -82,6 +87,41 @@ pub struct Step {
     pub cost: f64,
     /// Visits of nets until then.
     pub work: u64,
+}
+
+/// Why a problem cannot be placed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// More neurons than room.
+    #[error("{needed} neurons, and room for {there}; take a larger mesh or more neurons a core")]
+    Room {
+        /// Neurons.
+        needed: u64,
+        /// Room of all cores.
+        there: u64,
+    },
+    /// What the search keeps would not fit into memory.
+    #[error(
+        "{nets} nets on {cores} cores take {bytes} bytes to search, the most is {most}; place neurons in order, or fewer of them"
+    )]
+    Memory {
+        /// Nets.
+        nets: usize,
+        /// Cores.
+        cores: usize,
+        /// Bytes of the counts of pins.
+        bytes: u64,
+        /// Most of them.
+        most: u64,
+    },
+    /// A mesh that the search has no words for.
+    #[error("a mesh {width} wide with {bits} cores a column; the search takes 64 of both")]
+    Mesh {
+        /// Columns.
+        width: usize,
+        /// Rows times cores a router.
+        bits: usize,
+    },
 }
 
 /// A placement that keeps every core's room.
@@ -107,6 +147,9 @@ pub struct Placement {
 /// # Errors
 /// There is less room than needed, the mesh is larger than 64 x 64 bits (rows times cores a router), or the counts of pins
 /// would take more than 3 GiB.
+///
+/// # Panics
+/// `options.layers` is neither empty nor as long as the problem, or a vertex is pinned to a core that the grid lacks.
 pub fn place(
     problem: &Problem,
     grid: &Grid,
@@ -116,7 +159,7 @@ pub fn place(
     if problem.room_needed() > grid.total_room() {
         return Err(PlaceError::Room { needed: problem.room_needed(), there: grid.total_room() });
     }
-    check_size(problem, grid)?;
+    check(problem, grid, options)?;
     dispatch(problem, grid, options, watch, None)
 }
 
@@ -127,7 +170,7 @@ pub fn place(
 /// As [`place`].
 ///
 /// # Panics
-/// `start` is not as long as the problem.
+/// As [`place`], or `start` is not as long as the problem or names a core that the grid lacks.
 pub fn improve(
     problem: &Problem,
     grid: &Grid,
@@ -137,7 +180,8 @@ pub fn improve(
     watch: &dyn Fn(u64, u64) -> bool,
 ) -> Result<Placement, PlaceError> {
     assert_eq!(start.len(), problem.len(), "one core a vertex");
-    check_size(problem, grid)?;
+    check(problem, grid, options)?;
+    assert!(start.iter().all(|core| (*core as usize) < grid.cores()), "cores of the grid");
     dispatch(problem, grid, options, watch, Some((start, limits)))
 }
 
@@ -145,7 +189,9 @@ pub fn improve(
 const MOST_BYTES: u64 = 3 << 30;
 
 /// Whether the search has words and memory for the problem.
-fn check_size(problem: &Problem, grid: &Grid) -> Result<(), PlaceError> {
+fn check(problem: &Problem, grid: &Grid, options: &Options) -> Result<(), PlaceError> {
+    assert!(options.layers.is_empty() || options.layers.len() == problem.len(), "one layer a vertex");
+    assert!(problem.pinned.iter().flatten().all(|core| (*core as usize) < grid.cores()), "cores of the grid");
     if grid.bits() > 64 || grid.width > 64 {
         return Err(PlaceError::Mesh { width: grid.width, bits: grid.bits() });
     }
@@ -169,8 +215,10 @@ fn dispatch(
 ) -> Result<Placement, PlaceError> {
     let unit = LinkPrices::uniform(grid, 1, 1);
     Ok(match &options.objective {
-        Objective::Multicast if grid.each == 1 => with_word(problem, grid, options, Unit, watch, given),
-        Objective::Unicast if grid.each == 1 => with_word(problem, grid, options, UnitUnicast, watch, given),
+        Objective::Multicast if grid.each == 1 => {
+            with_word(problem, grid, options, Unit::<false>, watch, given)
+        }
+        Objective::Unicast if grid.each == 1 => with_word(problem, grid, options, Unit::<true>, watch, given),
         Objective::Multicast => {
             with_word(problem, grid, options, Priced::<false>::new(grid, &unit), watch, given)
         }
@@ -312,7 +360,7 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
                 }
             }
         }
-        let large = problem.nets() * grid.width.max(8) > 1 << 20;
+        let large = is_large(problem, grid);
         if self.run.spectral_work() < self.budget / if large { 8 } else { 2 } {
             let found = self.run.spectral::<W>(1).swap_remove(0);
             starts.push(("spectral", self.note("spectral".into(), found)));
@@ -348,9 +396,14 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         let &(_, start, kind) = trials.iter().min_by_key(|t| t.0).expect("invariant: there is a start");
         let rest = self.budget.saturating_sub(self.run.work);
         let (name, from) = &starts[start];
-        let from = if kind == Kind::Flat && *name == ordered { &spread } else { from };
+        let name = match kind {
+            // It has starts of its own.
+            Kind::Multilevel => "multilevel".to_owned(),
+            _ => format!("{name}, {kind:?}").to_lowercase(),
+        };
+        let from = if kind == Kind::Flat && starts[start].0 == ordered { &spread } else { from };
         let found = self.run.kind::<W>(kind, from, rest);
-        self.note(format!("{name}, {kind:?}").to_lowercase(), found);
+        self.note(name, found);
         self.relieve::<W>();
         self.finished()
     }

@@ -1,4 +1,4 @@
-//! The search itself: a portfolio of starts, a trial of each kind of annealing, and the rest of the budget for the winner.
+//! Kinds of search, for the portfolio to try: flat annealing, whole cores swapped, spectral order, clusters from coarse to fine.
 
 use crate::anneal::{Phase, Search};
 use crate::coarsen::cluster;
@@ -33,6 +33,8 @@ pub(crate) struct Run<'a, M> {
     pub(crate) stopped: bool,
     /// What hard phases keep beside room.
     pub(crate) limits: Option<&'a Limits>,
+    /// Placements by the network's slowest modes, best first, once they were asked for.
+    by_modes: Option<Vec<Found>>,
 }
 
 /// Temperatures of an annealing from hot to cold, in thousandths of the mean rate.
@@ -87,6 +89,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
             watch,
             stopped: false,
             limits: None,
+            by_modes: None,
         }
     }
 
@@ -95,7 +98,22 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let &Self {
             problem, grid, seed, mean, work, evaluations, streams, budget, watch, stopped, limits, ..
         } = self;
-        Run { problem, grid, metric, seed, mean, work, evaluations, streams, budget, watch, stopped, limits }
+        let by_modes = None; // Their costs are those of this run's metric.
+        Run {
+            problem,
+            grid,
+            metric,
+            seed,
+            mean,
+            work,
+            evaluations,
+            streams,
+            budget,
+            watch,
+            stopped,
+            limits,
+            by_modes,
+        }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -107,9 +125,9 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let mut state: State<'_, W, M> = State::new(self.problem, self.grid, self.metric.clone(), core);
         let mut search = self.search(&state, 0, self.mean);
         search.repair(&mut state, &movable(self.problem, 0));
-        let found = (state.cost, state.core);
+        self.done(&search);
         self.work += self.members();
-        found
+        (state.cost, state.core)
     }
 
     /// Pins and sources of all nets.
@@ -259,7 +277,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         (work as f64 / visit.max(1) as f64).max(1.0)
     }
 
-    /// Work of [`Self::spectral`].
+    /// About the work of [`Self::spectral`], the first time.
     pub(crate) fn spectral_work(&self) -> u64 {
         60 * self.members()
     }
@@ -304,6 +322,16 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
 
     /// Columns and rows from the slowest modes of the network: the best `most` of several ways to turn them, best first.
     pub(crate) fn spectral<W: Word>(&mut self, most: usize) -> Vec<Found> {
+        let found = match self.by_modes.take() {
+            Some(found) => found,
+            None => self.by_modes::<W>(),
+        };
+        let best = found[..most.clamp(1, found.len())].to_vec();
+        self.by_modes = Some(found);
+        best
+    }
+
+    fn by_modes<W: Word>(&mut self) -> Vec<Found> {
         let (modes, rounds) = spectral::modes(self.problem, self.seed);
         self.work += rounds * 2 * self.problem.pins.items().len() as u64;
         let mut found: Vec<Found> = Vec::new();
@@ -318,7 +346,6 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
             }
         }
         found.sort_by_key(|found| found.0);
-        found.truncate(most.max(1));
         found
     }
 }

@@ -1,6 +1,5 @@
 //! Placements to start from.
 
-use crate::curve::hilbert_curve;
 use crate::grid::Grid;
 use crate::problem::Problem;
 
@@ -75,20 +74,21 @@ pub(crate) fn spread(problem: &Problem, grid: &Grid) -> Cores {
     fill(problem, &even, &grid.snake(), by_number(problem))
 }
 
-/// Along a Hilbert curve.
-pub(crate) fn hilbert(problem: &Problem, grid: &Grid) -> Cores {
-    fill(problem, grid, &along_hilbert(grid), by_number(problem))
+/// The core of each vertex where they are placed in order along Hilbert's curve; what finds no room is put on the core with
+/// most.
+pub fn in_order(problem: &Problem, grid: &Grid) -> Vec<u32> {
+    hilbert(problem, grid).into_iter().map(u32::from).collect()
 }
 
-fn along_hilbert(grid: &Grid) -> Vec<u32> {
-    let curve = hilbert_curve(grid.width as i32, grid.height as i32);
-    grid.along(curve.into_iter().map(|(x, y)| (x as usize, y as usize)))
+/// Along a Hilbert curve.
+pub(crate) fn hilbert(problem: &Problem, grid: &Grid) -> Cores {
+    fill(problem, grid, &grid.hilbert(), by_number(problem))
 }
 
 /// Along a Hilbert curve, each layer from a core of its own where there are cores enough.
 pub(crate) fn layers(problem: &Problem, grid: &Grid, layer: &[u32]) -> Cores {
     let opens = |v: u32| v > 0 && layer[v as usize] != layer[v as usize - 1];
-    filled(problem, grid, &along_hilbert(grid), by_number(problem), opens)
+    filled(problem, grid, &grid.hilbert(), by_number(problem), opens)
 }
 
 /// Vertices with coordinates: sorted along the first into columns of the mesh, and within a column along the second.

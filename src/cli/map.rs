@@ -7,7 +7,7 @@ use crate::config::RunConfig;
 use crate::error::{Error, ErrorKind};
 use crate::mapper::{
     Arrangement, Effort, Grid, MapOptions, Mapping, MappingTables, PASSES, Search, Target, Traffic,
-    arrange_traffic, chip_grid, effort_named, map_watched, spread_rates, tables,
+    arrange_traffic, chip_grid, map_watched, spread_rates, tables,
 };
 use crate::network::Network;
 use crate::npz::{read_real_npy, write_npy};
@@ -85,18 +85,26 @@ fn trees(text: &str) -> Result<TreeKind, String> {
 }
 
 impl Arguments {
+    /// Arguments that say something of a search, or of what it finds.
+    fn speaks_of_search(&self) -> bool {
+        self.seed.is_some()
+            || self.objective.is_some()
+            || self.link_weight.is_some()
+            || self.rates.is_some()
+            || self.cores.is_some()
+            || self.html.is_some()
+    }
+
     /// The search asked for on the command line, over that of the configuration.
     fn search(&self, configured: Option<Search>) -> Option<Search> {
         let mut search = configured;
-        if let Some(effort) = self.effort.as_deref().and_then(effort_named) {
+        if let Some(effort) = self.effort.as_deref().and_then(Effort::named) {
             search = Some(Search { effort, ..search.unwrap_or_else(|| Search::new(effort, 1)) });
         }
         let search = search.as_mut()?;
         search.seed = self.seed.unwrap_or(search.seed);
         search.link_weight = self.link_weight.unwrap_or(search.link_weight);
-        let named =
-            |name: &str| Target::NAMED.iter().find(|(known, _)| *known == name).map(|(_, target)| *target);
-        search.target = self.objective.as_deref().and_then(named).unwrap_or(search.target);
+        search.target = self.objective.as_deref().and_then(Target::named).unwrap_or(search.target);
         Some(search.clone())
     }
 }
@@ -122,8 +130,8 @@ fn watched<T>(
     search: bool,
     run: impl FnOnce(&dyn Fn(u64, u64) -> bool) -> Result<T, Error>,
 ) -> Result<(T, f64), Error> {
+    let cpu = cpu_time::ProcessTime::now();
     if !search {
-        let cpu = cpu_time::ProcessTime::now();
         return run(&|_, _| true).map(|found| (found, cpu.elapsed().as_secs_f64()));
     }
     let stop = stop_on_interrupt("stopping with the best so far; once more to stop at once")?;
@@ -132,7 +140,6 @@ fn watched<T>(
     let style = ProgressStyle::with_template("{bar:30} {percent} % of the work, {eta} left");
     let bar = ProgressBar::with_draw_target(Some(1), target)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let cpu = cpu_time::ProcessTime::now();
     let found = run(&|done, of| {
         if shown {
             bar.set_length(of);
@@ -264,13 +271,13 @@ fn map_traffic(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     let (w, h) =
         arguments.mesh.map_or_else(|| crate::mapper::smallest_mesh(cores, 1), |(w, h)| (w.into(), h.into()));
     let grid = Grid::new(w as usize, h as usize, 1, room);
-    let search =
-        arguments.search(None).unwrap_or_else(|| Search::new(Effort::Good, arguments.seed.unwrap_or(1)));
+    let search = arguments.search(Some(Search::new(Effort::Good, 1))).expect("invariant: one was given");
+    let neurons = traffic.len();
     let (arrangement, cpu_s) =
-        watched(true, |watch| arrange_traffic(&traffic, &grid, &search, &path.display().to_string(), watch))?;
+        watched(true, |watch| arrange_traffic(traffic, &grid, &search, &path.display().to_string(), watch))?;
     let name = path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
-    let subtitle = format!("{} neurons on {w} x {h} cores, {room} a core at the most", traffic.len());
-    write_files(arguments, &arrangement, &grid, &name, &subtitle, traffic.len())?;
+    let subtitle = format!("{} neurons on {w} x {h} cores, {room} a core at the most", neurons);
+    write_files(arguments, &arrangement, &grid, &name, &subtitle, neurons)?;
     let text = if arguments.json {
         let mut object = arrangement_json(&arrangement, &grid, cpu_s);
         object["schema"] = 1.into();
@@ -288,7 +295,7 @@ fn read_rates(network: &Network, path: &Path) -> Result<Vec<f64>, Error> {
     if !path.is_dir() {
         return spread_rates(network, &read_real_npy(path)?, &place);
     }
-    let file = path.join("report.json");
+    let file = path.join("summary.json");
     let text = std::fs::read_to_string(&file).map_err(|e| Error::file(&file, "read", &e))?;
     let broken = |what: &str| {
         Error::one(ErrorKind::Invalid, file.display().to_string(), what, "give the folder of a run")
@@ -316,12 +323,11 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     }
     let mut config = RunConfig::load(path)?;
     let network = load_network(&config)?;
-    let wants_search = arguments.cores.is_some() || arguments.html.is_some();
-    config.map.search = arguments.search(config.map.search.take());
-    if let (None, true) = (&config.map.search, wants_search) {
-        config.map.search = Some(Search::new(Effort::Fast, arguments.seed.unwrap_or(1)));
-        say("note: --cores and --html show a search; effort fast is taken");
+    if config.map.search.is_none() && arguments.effort.is_none() && arguments.speaks_of_search() {
+        config.map.search = Some(Search::new(Effort::Fast, 1));
+        say("note: what is asked for needs a search; --effort fast is taken");
     }
+    config.map.search = arguments.search(config.map.search.take());
     if let (Some(search), Some(rates)) = (&mut config.map.search, &arguments.rates) {
         search.rates = Some(read_rates(&network, rates)?);
     }
@@ -331,13 +337,18 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     if let Some(path) = &arguments.image {
         std::fs::write(path, mapping.image.to_bytes()).map_err(|e| Error::file(path, "write", &e))?;
     }
-    let tables = arguments.trees.map(|kind| tables(&mapping.image, kind, arguments.entries)).transpose()?;
     let grid = chip_grid(&config.chip, options);
     if let Some(arrangement) = &mapping.arrangement {
         let subtitle = format!("{} neurons on {}", network.placed_neuron_count(), config.chip.name);
         let neurons = network.neuron_count() as usize;
         write_files(arguments, arrangement, &grid, &config.name, &subtitle, neurons)?;
     }
+    // Tables that cannot be built are said at the end: the mapping stands all the same.
+    let tables = arguments.trees.map(|kind| tables(&mapping.image, kind, arguments.entries));
+    let (tables, no_tables) = match tables.transpose() {
+        Ok(tables) => (tables, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
     let text = if arguments.json {
         let mut object = json!({
             "schema": 1,
@@ -360,6 +371,7 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
         describe(&config, &mapping) + &table.unwrap_or_default() + &tables.map(tables_text).unwrap_or_default()
     };
     print(&text)?;
+    no_tables?;
     let stopped = mapping.arrangement.as_ref().is_some_and(|found| found.stopped);
     Ok(if stopped { ErrorKind::Interrupted.exit_code() } else { 0 })
 }

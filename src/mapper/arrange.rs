@@ -5,7 +5,7 @@
 //! whole cores are swapped, then neurons move and swap as long as input axons and synapse memory allow. What comes out is
 //! counted anew by the rules of the cut; if a limit is broken after all, or nothing was gained, the sequential cut stays.
 
-use super::partition::Partition;
+use super::partition::{Partition, groups};
 use super::quantise::Quantised;
 use super::traffic::Traffic;
 use super::{MapOptions, Search, Target};
@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::network::Network;
 use serde::Serialize;
 use spikemesh_placement::{
-    Cost, Effort, Grid, Limits, LinkPrices, Objective, Options, PlaceError, Placement, Step,
+    Cost, Grid, Limits, LinkPrices, Objective, Options, PlaceError, Placement, Step, in_order,
 };
 
 /// Told of work done and work there may be; answers whether to go on.
@@ -80,6 +80,19 @@ fn objective(spec: &ChipSpec, grid: &Grid, target: Target) -> Objective {
     if unicast { Objective::PricedUnicast(prices) } else { Objective::Priced(prices) }
 }
 
+/// Relief of the busiest link knows multicast alone, and links that are all alike.
+fn check_relief(settings: &Options, place: &str) -> Result<(), Error> {
+    if settings.link_weight == 0.0 || settings.objective == Objective::Multicast {
+        return Ok(());
+    }
+    Err(Error::one(
+        ErrorKind::Invalid,
+        place,
+        "the busiest link is relieved under multicast alone, on a mesh without dead links",
+        "take --objective multicast, or leave --link-weight out",
+    ))
+}
+
 /// A better cut and its cores than the given one's, or the given one.
 pub(super) fn arrange(
     network: &Network,
@@ -105,6 +118,7 @@ pub(super) fn arrange(
     settings.objective = objective(spec, &grid, search.target);
     settings.layers.clone_from(&traffic.layers);
     settings.link_weight = search.link_weight;
+    check_relief(&settings, &format!("chip {}", spec.name))?;
     let problem = traffic.problem();
     let too_large = |error: PlaceError| {
         Error::one(
@@ -114,11 +128,11 @@ pub(super) fn arrange(
             "use placement = \"hilbert\", which takes any mesh",
         )
     };
-    let groups = sequential.0.groups(network);
+    let groups = groups(network);
     let mut found: Option<(Partition, Vec<u32>, Placement)> = None;
     if groups.iter().all(|g| *g == groups[0]) {
         let placement = spikemesh_placement::place(&problem, &grid, &settings, watch).map_err(too_large)?;
-        if let Ok((partition, cores)) = Partition::of_cores(network, spec, options, &placement.core) {
+        if let Some((partition, cores)) = Partition::of_cores(network, spec, options, &placement.core) {
             found = Some((partition, cores, placement));
         }
     }
@@ -132,7 +146,7 @@ pub(super) fn arrange(
         };
         let placement = spikemesh_placement::improve(&problem, &grid, &settings, &start, &limits, watch)
             .map_err(too_large)?;
-        if let Ok((partition, cores)) = Partition::of_cores(network, spec, options, &placement.core) {
+        if let Some((partition, cores)) = Partition::of_cores(network, spec, options, &placement.core) {
             found = Some((partition, cores, placement));
         }
     }
@@ -145,10 +159,10 @@ pub(super) fn arrange(
         evaluations: 0,
         stopped: false,
         core: start,
-        traffic: traffic.clone(),
+        traffic,
     };
     if let Some((better, places, placement)) = found {
-        let after = traffic.cost(&grid, &placement.core);
+        let after = arrangement.traffic.cost(&grid, &placement.core);
         let judged = |cost: &Cost| match settings.objective {
             Objective::Unicast | Objective::PricedUnicast(_) => cost.hops_unicast,
             _ => cost.hops_multicast,
@@ -170,9 +184,10 @@ pub(super) fn arrange(
 /// Places traffic on a mesh where nothing but the room of its cores limits it.
 ///
 /// # Errors
-/// There is too little room, or the mesh is larger than the search takes.
+/// There is too little room, the mesh or the memory it takes is larger than the search's, or the busiest link is to be
+/// relieved under unicast.
 pub fn arrange_traffic(
-    traffic: &Traffic,
+    traffic: Traffic,
     grid: &Grid,
     search: &Search,
     name: &str,
@@ -183,7 +198,9 @@ pub fn arrange_traffic(
         if search.target == Target::Unicast { Objective::Unicast } else { Objective::Multicast };
     settings.layers.clone_from(&traffic.layers);
     settings.link_weight = search.link_weight;
-    let placement = spikemesh_placement::place(&traffic.problem(), grid, &settings, watch);
+    check_relief(&settings, name)?;
+    let problem = traffic.problem();
+    let placement = spikemesh_placement::place(&problem, grid, &settings, watch);
     let placement = placement.map_err(|error| {
         let (kind, hint) = match error {
             PlaceError::Room { .. } => {
@@ -195,18 +212,13 @@ pub fn arrange_traffic(
         Error::one(kind, name, error.to_string(), hint)
     })?;
     Ok(Arrangement {
-        before: traffic.cost(grid, &grid.in_order(traffic.len())),
+        before: traffic.cost(grid, &in_order(&problem, grid)),
         after: traffic.cost(grid, &placement.core),
         steps: placement.steps,
         work: placement.work,
         evaluations: placement.evaluations,
         stopped: placement.stopped,
         core: placement.core,
-        traffic: traffic.clone(),
+        traffic,
     })
-}
-
-/// Efforts by name, as users type them.
-pub fn effort_named(name: &str) -> Option<Effort> {
-    Effort::NAMED.iter().find(|(known, _)| *known == name).map(|(_, effort)| *effort)
 }

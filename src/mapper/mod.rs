@@ -19,7 +19,7 @@ mod traffic;
 mod verify;
 
 pub use address::core_uses;
-pub use arrange::{Arrangement, Watch, arrange_traffic, effort_named, grid as chip_grid};
+pub use arrange::{Arrangement, Watch, arrange_traffic, grid as chip_grid};
 pub use mismatch::Mismatch;
 pub use partition::{CoreUse, Part, Partition, smallest_mesh};
 pub use place::{Hilbert, Placement, Placer, RowMajor, placers};
@@ -67,6 +67,11 @@ impl Target {
     /// Targets by name.
     pub const NAMED: [(&'static str, Target); 3] =
         [("multicast", Target::Multicast), ("unicast", Target::Unicast), ("chip", Target::Chip)];
+
+    /// The target of that name; `None` if there is none.
+    pub fn named(name: &str) -> Option<Target> {
+        Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+    }
 }
 
 /// A search for a better cut and placement.

@@ -141,15 +141,13 @@ impl Partition {
 
 impl Partition {
     /// The parts that a placement makes, and the core of each: `core[n]` is the core of network neuron n; inputs are left out.
-    ///
-    /// # Errors
-    /// Every core that breaks a limit, or holds neurons that share no core.
+    /// `None` if a core breaks a limit, or holds neurons that share no core.
     pub(super) fn of_cores(
         network: &Network,
         spec: &ChipSpec,
         options: &MapOptions,
         core: &[u32],
-    ) -> Result<(Self, Vec<u32>), Error> {
+    ) -> Option<(Self, Vec<u32>)> {
         let mut placed: Vec<(u32, u32)> = network
             .ids()
             .filter(|id| !network.population(*id).is_input())
@@ -160,62 +158,48 @@ impl Partition {
         let mut cutter = Cutter::new(network, spec, options);
         cutter.begin();
         let mut partition = Partition { neurons: placed.iter().map(|p| p.1).collect(), parts: Vec::new() };
-        let (mut cores, mut problems) = (Vec::new(), Vec::new());
+        let mut cores = Vec::new();
         let incoming: Vec<Vec<usize>> = network.ids().map(|id| incoming(network, id)).collect();
+        let groups = groups(network);
         let mut start = 0;
         for part in placed.chunk_by(|a, b| a.0 == b.0) {
-            let mut held = CoreUse::default();
-            let mut first: Option<PopulationId> = None;
+            let mut held = CoreUse { core: cores.len() as u32, ..CoreUse::default() };
+            let mut group = None;
             for &(_, neuron) in part {
                 let (id, local) = network.locate(crate::network::NeuronId(neuron));
                 held = cutter.add(&incoming[id.0 as usize], local as usize, held).0;
-                let with = *first.get_or_insert(id);
-                if with != id && !cutter.share_a_core(with, id) {
-                    problems.push((part[0].0, MODELS, 2, 1));
+                let own = groups[id.0 as usize];
+                if *group.get_or_insert(own) != own {
+                    return None;
                 }
             }
-            problems.extend(cutter.broken(&held).map(|(limit, value, most)| (part[0].0, limit, value, most)));
-            held.core = cores.len() as u32;
+            if cutter.broken(&held).is_some() {
+                return None;
+            }
             partition.parts.push(Part { range: start..start + part.len(), held });
             cores.push(part[0].0);
             start += part.len();
             cutter.attempt += 1;
         }
-        for i in cutter.count_out_axons(&mut partition) {
-            let value = partition.parts[i].held.out_axons;
-            problems.push((cores[i], OUT_AXONS, value, u64::from(spec.core.out_axons)));
-        }
-        let told = problems.into_iter().take(MOST_PROBLEMS).map(|(core, limit, value, most)| {
-            Problem::new(
-                format!("core {core}"),
-                format!("limit `{limit}`: {most}, held: {value}"),
-                "move neurons to another core",
-            )
-        });
-        let told: Vec<Problem> = told.collect();
-        if told.is_empty() {
-            Ok((partition, cores))
-        } else {
-            Err(Error { kind: ErrorKind::DoesNotFit, problems: told })
-        }
+        cutter.count_out_axons(&mut partition).is_empty().then_some((partition, cores))
     }
+}
 
-    /// A number for each population; those that can share a core have the same.
-    pub(super) fn groups(&self, network: &Network) -> Vec<u32> {
-        let mut leaders: Vec<PopulationId> = Vec::new();
-        let group = |id: PopulationId| {
-            if network.population(id).is_input() {
-                return 0;
-            }
-            let found = leaders.iter().position(|leader| share_a_core(network, *leader, id));
-            let at = found.unwrap_or_else(|| {
-                leaders.push(id);
-                leaders.len() - 1
-            });
-            at as u32
-        };
-        network.ids().map(group).collect()
-    }
+/// A number for each population; those that can share a core have the same.
+pub(super) fn groups(network: &Network) -> Vec<u32> {
+    let mut leaders: Vec<PopulationId> = Vec::new();
+    let group = |id: PopulationId| {
+        if network.population(id).is_input() {
+            return 0;
+        }
+        let found = leaders.iter().position(|leader| share_a_core(network, *leader, id));
+        let at = found.unwrap_or_else(|| {
+            leaders.push(id);
+            leaders.len() - 1
+        });
+        at as u32
+    };
+    network.ids().map(group).collect()
 }
 
 /// Projections onto a population.
@@ -280,7 +264,7 @@ impl<'a> Cutter<'a> {
             if network.population(id).is_input() {
                 continue;
             }
-            let changes = before.replace(id).is_some_and(|before| !self.share_a_core(before, id));
+            let changes = before.replace(id).is_some_and(|before| !share_a_core(network, before, id));
             let incoming = incoming(network, id);
             for (local, neuron) in network.neurons_of(id).enumerate() {
                 let index = partition.neurons.len();
@@ -332,10 +316,6 @@ impl<'a> Cutter<'a> {
         } else {
             Err(Error { kind: ErrorKind::DoesNotFit, problems })
         }
-    }
-
-    fn share_a_core(&self, a: PopulationId, b: PopulationId) -> bool {
-        share_a_core(self.network, a, b)
     }
 
     /// Cores that can be used.
@@ -493,7 +473,7 @@ impl<'a> Cutter<'a> {
         }
         let room = self.live_cores() * u64::from(self.cap);
         if neurons > room {
-            remedies.push(format!("or leave out {} neurons", neurons - room));
+            remedies.push(format!("or leave out at least {} neurons", neurons - room));
         } else {
             remedies.push("or prune inputs of neurons, so that more of them share a core".into());
         }

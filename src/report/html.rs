@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// Bars of the latency histogram.
 const LATENCY_BARS: usize = 40;
 
-pub(crate) const STYLE: &str = "\
+const STYLE: &str = "\
 :root{--ink:#1c2330;--soft:#667085;--paper:#fff;--card:#f6f7f9;--line:#dfe3ea;--blue:#2563a8;--orange:#c2570c}\
 @media(prefers-color-scheme:dark){:root{--ink:#e7eaf0;--soft:#98a2b3;--paper:#12161d;--card:#1b212b;--line:#2f3846;--blue:#6aa9e9;--orange:#f0954e}}\
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\
@@ -26,17 +26,20 @@ pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// The beginning of a page, up to its heading: `title` in words, `own_style` beside the style of all pages.
+pub(crate) fn page_start(title: &str, heading: &str, own_style: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <title>{}</title><style>{STYLE}{own_style}</style></head><body><main><h1>{}</h1>",
+        escape(title),
+        escape(heading)
+    )
+}
+
 /// The page.
 pub fn page(report: &Report<'_>) -> String {
-    let mut out = String::with_capacity(1 << 16);
-    let title = escape(report.name);
-    let _ = write!(
-        out,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title} on spikemesh</title><style>{STYLE}</style></head><body><main>\
-         <h1>{title}</h1><p>{}</p>",
-        escape(&subtitle(report))
-    );
+    let mut out = page_start(&format!("{} on spikemesh", report.name), report.name, "");
+    let _ = write!(out, "<p>{}</p>", escape(&subtitle(report)));
     tiles(&mut out, report);
     section(&mut out, "Where the traffic is", &heat_map::note(report), &heat_map::drawing(report));
     section(&mut out, "Spikes of the first sample", &raster_note(report), &raster(report));

@@ -1,6 +1,6 @@
 //! A mapping as a page: before and after, what was tried, and where each population went.
 
-use super::html::{STYLE, escape};
+use super::html::{escape, page_start};
 use crate::mapper::{Arrangement, Cost, Grid};
 use std::fmt::Write;
 
@@ -45,14 +45,8 @@ pub fn change(before: f64, after: f64) -> String {
 
 /// The page: self-contained, no script.
 pub fn map_page(page: &MapPage<'_>) -> String {
-    let mut out = String::with_capacity(1 << 16);
-    let title = escape(page.title);
-    let _ = write!(
-        out,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}: mapping</title><style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{}</p>",
-        escape(page.subtitle)
-    );
+    let mut out = page_start(&format!("{}: mapping", page.title), page.title, "");
+    let _ = write!(out, "<p>{}</p>", escape(page.subtitle));
     out.push_str("<h2>Before and after</h2><p>Rates times links; before is neurons in order along a Hilbert curve.</p><div class=\"scroll\"><table><tr><th></th><th>before</th><th>after</th><th>change</th></tr>");
     let (before, after) = (cost_rows(&page.arrangement.before), cost_rows(&page.arrangement.after));
     for ((name, before), (_, after)) in before.into_iter().zip(after) {

@@ -10,7 +10,7 @@ mod text;
 
 pub use csv::{cores_csv, learned_csv, links_csv};
 pub use html::page;
-pub(crate) use html::{STYLE, escape};
+pub(crate) use html::{escape, page_start};
 pub use json::{REPORT_VERSION, json};
 pub use line_plot::{Line, line_plot};
 pub use map_page::{MapPage, change, cost_rows, map_page};

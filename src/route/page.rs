@@ -7,7 +7,7 @@ use super::ranking::{Ranking, ranking, signed};
 use super::results::Results;
 use super::rows::Row;
 use super::text::{joules, level_errors, note, routers, short};
-use crate::report::{STYLE, escape, grouped};
+use crate::report::{escape, grouped, page_start};
 use std::fmt::Write;
 
 const OWN_STYLE: &str = "\
@@ -24,16 +24,9 @@ fn section(out: &mut String, heading: &str, note: &str, body: &str) {
 /// The page.
 pub fn page(results: &Results, rows: &[Row<'_>]) -> String {
     let settings = results.settings();
-    let mut out = String::with_capacity(1 << 16);
-    let title = escape(&format!("Routing: {}", settings.traffic()));
-    let _ = write!(
-        out,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}{OWN_STYLE}</style></head><body><main>\
-         <h1>{title}</h1><p>{} \u{b7} {}</p>",
-        escape(&settings.network()),
-        escape(&routers(results))
-    );
+    let title = format!("Routing: {}", settings.traffic());
+    let mut out = page_start(&title, &title, OWN_STYLE);
+    let _ = write!(out, "<p>{} \u{b7} {}</p>", escape(&settings.network()), escape(&routers(results)));
     if !settings.faults.is_empty() {
         let _ = write!(out, "<p>{}</p>", escape(&settings.failing()));
     }

@@ -1,5 +1,6 @@
 //! The search for a better cut and placement: spikes unchanged, limits kept, static numbers true.
 
+use crate::command_line::RANDOM;
 use crate::mapping::{random, spikes};
 use crate::support::{Folder, expect, generic};
 use proptest::prelude::*;
@@ -245,4 +246,71 @@ fn tables_of_a_mapping_are_compressed_to_what_is_asked_for_and_replayed() {
     }
     let (_, err) = expect(&["map", digits, "--trees", "oak"], 2);
     assert!(err.contains("longest-dimension-first"), "{err}");
+}
+
+#[test]
+fn rates_come_from_a_run_or_an_array() {
+    use npyz::WriterBuilder;
+    let folder = Folder::new();
+    let (config, out) = (folder.write("run.toml", RANDOM), folder.path("run"));
+    expect(&["run", &config, "--out", &out], 0);
+    let text = std::fs::read_to_string(folder.0.join("run/summary.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rates: Vec<f64> =
+        report["rates"].as_array().unwrap().iter().map(|r| r["chip"].as_f64().unwrap()).collect();
+    assert!(rates.iter().any(|rate| *rate > 0.0 && *rate != 1.0), "{rates:?}");
+    let write = |name: &str, rates: &[f64]| {
+        let path = folder.path(name);
+        let file = std::fs::File::create(&path).unwrap();
+        let shape = [rates.len() as u64];
+        let mut array =
+            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd().unwrap();
+        array.extend(rates.iter().copied()).unwrap();
+        array.finish().unwrap();
+        path
+    };
+    let hops = |rates: &[&str]| {
+        let (out, err) = expect(&[&["map", &config, "--json"], rates].concat(), 0);
+        assert!(err.contains("--effort fast is taken"), "{err}");
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        [json["before"]["hops_multicast"].clone(), json["image_digest"].clone()]
+    };
+    let (run, array) = (hops(&["--rates", &out]), hops(&["--rates", &write("rates.npy", &rates)]));
+    assert_eq!(run, array);
+    assert_ne!(run[0], hops(&["--seed", "1"])[0], "rates all alike give other numbers");
+    let (_, err) = expect(&["map", &config, "--rates", &write("few.npy", &[1.0; 7])], 3);
+    assert!(err.contains("7 rates") && err.contains("one a population"), "{err}");
+    let (_, err) = expect(&["map", &config, "--rates", &write("less.npy", &vec![-1.0; rates.len()])], 3);
+    assert!(err.contains("wanted 0 or more"), "{err}");
+    expect(&["map", &config, "--rates", &folder.0.display().to_string()], 7);
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_loses_nothing() {
+    let folder = Folder::new();
+    let digits = "examples/digits/run.toml";
+    let (_, err) = expect(&["map", digits, "--link-weight", "0.01", "--objective", "unicast"], 3);
+    assert!(err.contains("under multicast alone"), "{err}");
+    // Tables that stay too long: the mapping is written and printed before.
+    let cores = folder.path("core.npy");
+    let arguments =
+        ["map", digits, "--effort", "fast", "--cores", &cores, "--trees", "steiner", "--entries", "0"];
+    let (out, err) = expect(&arguments, 4);
+    assert!(out.contains("it fits") && err.contains("--trees steiner"), "{out}{err}");
+    assert!(std::path::Path::new(&cores).exists());
+}
+
+#[test]
+fn the_busiest_link_is_relieved_within_the_share() {
+    let folder = Folder::new();
+    let net = folder.path("ring.npz");
+    write_npz(&net, &ring(400));
+    let map = |share: &str| {
+        let mesh = ["--neurons-per-core", "16", "--mesh", "6x5", "--effort", "fast", "--json"];
+        let (out, _) = expect(&[&["map", &net, "--link-weight", share], &mesh[..]].concat(), 0);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        ["hops_multicast", "max_link"].map(|key| json[key].as_f64().unwrap())
+    };
+    let ([hops, link], [more, less]) = (map("0"), map("0.05"));
+    assert!(less < link && more <= 1.05 * hops, "{hops} {link} -> {more} {less}");
 }

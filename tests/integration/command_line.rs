@@ -8,7 +8,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
-const RANDOM: &str = "name = \"r\"\n[network.random]\ninputs = 20\nneurons = 200\nfan_in = 20\ninput_fan_in = 10\n\
+pub(crate) const RANDOM: &str = "name = \"r\"\n[network.random]\ninputs = 20\nneurons = 200\nfan_in = 20\ninput_fan_in = 10\n\
     weight = 0.3\ntau_ms = 20\n[conventions]\ndt_ms = 1\nreset = \"zero\"\nintegrator = \"euler\"\n\
     [chip]\npreset = \"generic-28nm\"\nmesh = [4, 4]\nneurons_per_core = 20\n\
     [stimulus]\nkind = \"poisson\"\nchance = [1, 5]\nsamples = 3\n[run]\nticks = 50\n";

@@ -1,0 +1,87 @@
+//! Limits of a core beside its room: what is held of them is kept up to date with the pins.
+
+use super::{State, Word};
+use crate::metric::Metric;
+
+/// What cores hold beside neurons, each with its limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Held<'a> {
+    limits: &'a Limits,
+    /// By core.
+    pub(super) axons: Vec<u64>,
+    /// By core.
+    pub(super) words: Vec<u64>,
+    /// Group of the vertices of each core; `None` for an empty one.
+    group: Vec<Option<u32>>,
+}
+
+impl Held<'_> {
+    /// Takes note that a core's pins of a net, all axons of `sources`, went from `before` to `after`.
+    pub(super) fn change(&mut self, core: usize, sources: u64, before: u32, after: u32) {
+        let words = |pins: u32| self.limits.row_words(pins);
+        self.words[core] = self.words[core] + sources * words(after) - sources * words(before);
+        self.axons[core] = self.axons[core] + sources * u64::from(after > 0) - sources * u64::from(before > 0);
+    }
+}
+
+/// Limits of a core beside its room, which moves keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Most input axons: sources with a pin on the core.
+    pub in_axons: u64,
+    /// Most words of synapse memory.
+    pub words: u64,
+    /// Words of a row of so many synapses; the last holds for all longer rows, in proportion.
+    pub row_words: Vec<u64>,
+    /// Vertices of different groups share no core; empty for one group.
+    pub groups: Vec<u32>,
+}
+
+impl Limits {
+    fn row_words(&self, pins: u32) -> u64 {
+        let pins = pins as usize;
+        self.row_words.get(pins).copied().unwrap_or_else(|| {
+            let last = self.row_words.len().max(2) - 1;
+            (self.row_words.last().copied().unwrap_or(0) * pins as u64).div_ceil(last as u64)
+        })
+    }
+}
+
+impl<'a, W: Word, M: Metric> State<'a, W, M> {
+    /// Keeps the given limits from here on; see [`Self::keeps_limits`].
+    pub(crate) fn limited(mut self, limits: &'a Limits) -> Self {
+        let cores = self.load.len();
+        let mut held = Held { limits, axons: vec![0; cores], words: vec![0; cores], group: vec![None; cores] };
+        for net in 0..self.problem.nets() {
+            let sources = self.problem.sources.row(net).len() as u64;
+            for core in 0..cores {
+                held.change(core, sources, 0, self.counts[net * cores + core]);
+            }
+        }
+        for (v, &core) in self.core.iter().enumerate() {
+            if let (Some(group), None) = (limits.groups.get(v), self.problem.pinned[v]) {
+                held.group[core as usize] = Some(*group);
+            }
+        }
+        self.held = Some(held);
+        self
+    }
+
+    /// Whether vertex `v` may be on core `to`, as far as its group goes.
+    pub(crate) fn may_join(&self, v: u32, to: u16) -> bool {
+        let Some(held) = &self.held else { return true };
+        match (held.group[to as usize], held.limits.groups.get(v as usize)) {
+            (Some(there), Some(own)) => there == *own,
+            // An empty core stays empty: it has no group of its own.
+            (None, Some(_)) => false,
+            (_, None) => true,
+        }
+    }
+
+    /// Whether a core keeps its limits, after a move to it.
+    pub(crate) fn keeps_limits(&self, core: u16) -> bool {
+        self.held.as_ref().is_none_or(|held| {
+            held.axons[core as usize] <= held.limits.in_axons && held.words[core as usize] <= held.limits.words
+        })
+    }
+}
