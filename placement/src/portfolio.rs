@@ -384,7 +384,7 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
                 let found = self.run.kind::<W>(kind, start, trial);
                 let found = self.note(format!("{name}, {kind:?} trial").to_lowercase(), found);
                 // Soft room gains later than hard room does: in a trial it is judged a little better than it looks.
-                let judged = if kind == Kind::Flat { found.0 - found.0 / 64 } else { found.0 };
+                let judged = if kind == Kind::Flat { found.0 - found.0 / 100 } else { found.0 };
                 trials.push((judged, i, kind));
             }
         }

@@ -226,9 +226,10 @@ fn networks_of_odd_shapes_are_mapped() {
 
 #[test]
 fn tables_of_a_mapping_are_compressed_to_what_is_asked_for_and_replayed() {
-    let digits = "examples/digits/run.toml";
+    let folder = Folder::new();
+    let config = folder.write("run.toml", RANDOM);
     for trees in ["xy-tree", "longest-dimension-first", "steiner"] {
-        let (out, _) = expect(&["map", digits, "--trees", trees, "--json"], 0);
+        let (out, _) = expect(&["map", &config, "--trees", trees, "--json"], 0);
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         let (tables, entries) = (&json["tables"], &json["tables"]["entries"]);
         assert_eq!(tables["trees"], trees);
@@ -238,13 +239,13 @@ fn tables_of_a_mapping_are_compressed_to_what_is_asked_for_and_replayed() {
         assert_eq!(entries["total_before"], entries["total_after"]);
         let longest = entries["largest_before"].as_u64().unwrap();
         let asked = (longest - 1).to_string();
-        let (out, _) = expect(&["map", digits, "--trees", trees, "--entries", &asked, "--json"], 0);
+        let (out, _) = expect(&["map", &config, "--trees", trees, "--entries", &asked, "--json"], 0);
         let json: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert!(json["tables"]["entries"]["largest_after"].as_u64().unwrap() < longest);
-        let (_, err) = expect(&["map", digits, "--trees", trees, "--entries", "0"], 4);
+        let (_, err) = expect(&["map", &config, "--trees", trees, "--entries", "0"], 4);
         assert!(err.contains("--trees steiner"), "{err}");
     }
-    let (_, err) = expect(&["map", digits, "--trees", "oak"], 2);
+    let (_, err) = expect(&["map", &config, "--trees", "oak"], 2);
     assert!(err.contains("longest-dimension-first"), "{err}");
 }
 
@@ -288,13 +289,13 @@ fn rates_come_from_a_run_or_an_array() {
 #[test]
 fn what_cannot_be_done_is_said_and_loses_nothing() {
     let folder = Folder::new();
-    let digits = "examples/digits/run.toml";
-    let (_, err) = expect(&["map", digits, "--link-weight", "0.01", "--objective", "unicast"], 3);
+    let config = folder.write("run.toml", RANDOM);
+    let (_, err) = expect(&["map", &config, "--link-weight", "0.01", "--objective", "unicast"], 3);
     assert!(err.contains("under multicast alone"), "{err}");
     // Tables that stay too long: the mapping is written and printed before.
     let cores = folder.path("core.npy");
     let arguments =
-        ["map", digits, "--effort", "fast", "--cores", &cores, "--trees", "steiner", "--entries", "0"];
+        ["map", &config, "--effort", "fast", "--cores", &cores, "--trees", "steiner", "--entries", "0"];
     let (out, err) = expect(&arguments, 4);
     assert!(out.contains("it fits") && err.contains("--trees steiner"), "{out}{err}");
     assert!(std::path::Path::new(&cores).exists());
