@@ -6,6 +6,7 @@ mod models;
 mod new;
 mod output;
 mod preset;
+mod price;
 mod ranc;
 mod route;
 mod run;
@@ -37,6 +38,8 @@ enum Command {
     Ranc(ranc::Arguments),
     /// Compare routing strategies on a mesh: latency, throughput, loads and energy under the same traffic
     Route(Box<route::Arguments>),
+    /// Price a recorded run under other tables, voltages, nodes and clocks, without running it again
+    Price(price::Arguments),
     /// List the neuron models with their registers
     Models(models::Arguments),
     /// List the graph in a NIR file
@@ -77,6 +80,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Command::Map(arguments) => map::run(&arguments),
         Command::Ranc(arguments) => ranc::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
+        Command::Price(arguments) => price::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),

@@ -4,7 +4,7 @@ use super::output::{OutputArguments, OutputFolder, print_report, refuse_existing
 use super::run::{AFTER_SAMPLES, finish, progress_bar, stop_on_interrupt};
 use super::say;
 use crate::chip::{RancFile, RancImport, RancRecord};
-use crate::energy::EnergyTable;
+use crate::energy::{EnergyTable, EventCounts};
 use crate::error::{EXIT_LOST_PACKETS, Error};
 use crate::mapper::core_uses;
 use crate::report::Report;
@@ -86,7 +86,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
     let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     record.finish(&recording.counters);
     let topology = image.spec.topology()?;
-    let energy = prices.price(&recording.counters);
+    let energy = prices.price(&EventCounts::of_chip(&recording.counters));
     let report = Report {
         name,
         image,
@@ -96,6 +96,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
         losses: &[],
         uses: &core_uses(image),
         recording: &recording,
+        prices: &prices,
         energy: &energy,
         seed: 0,
         wall_s,

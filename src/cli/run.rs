@@ -4,7 +4,7 @@ use super::output::{OutputArguments, OutputFolder, print_report, refuse_existing
 use super::{ConfigArgument, load_network, say};
 use crate::chip::ChipImage;
 use crate::config::RunConfig;
-use crate::energy::EnergyTable;
+use crate::energy::{EnergyTable, EventCounts};
 use crate::error::{EXIT_LOST_PACKETS, Error, ErrorKind};
 use crate::mapper::{Mapping, map};
 use crate::network::{Network, Oracle};
@@ -94,7 +94,7 @@ fn run_mapped(
     bar.finish_and_clear();
     let (wall_s, cpu_s) = (started.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     let topology = config.chip.topology()?;
-    let energy = prices.price(&recording.counters);
+    let energy = prices.price(&EventCounts::of_chip(&recording.counters));
     let report = Report {
         name: &config.name,
         image: &mapping.image,
@@ -104,6 +104,7 @@ fn run_mapped(
         losses: &mapping.losses,
         uses: &mapping.uses,
         recording: &recording,
+        prices: prices,
         energy: &energy,
         seed: config.seed,
         wall_s,

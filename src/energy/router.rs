@@ -3,7 +3,8 @@
 //! A table of a chip prices a flit's whole hop; a table of events prices what happens inside routers one by one. They
 //! price the same thing twice, so a sum is made of one of them alone.
 
-use super::{EnergyCause, EnergyReport, EnergyTable, MicroAttojoules};
+use super::table::rounded;
+use super::{EnergyCause, EnergyReport, EnergyTable, EventCounts, MicroAttojoules, TableKind};
 use crate::chip::Citation;
 use spikemesh_router::measure::RouterEvents;
 use std::collections::BTreeMap;
@@ -65,15 +66,16 @@ pub enum RouterPrices {
     Events(Box<EventPrices>),
 }
 
-/// A cause priced: half up, once.
+/// A cause priced: half up, once. Prices of events inside routers come without bands and voltages.
 fn cause(
     (cause, meaning): (&'static str, &'static str),
     count: u64,
     amount: Option<MicroAttojoules>,
     citation: Citation,
 ) -> EnergyCause {
-    let attojoules = amount.map(|amount| (amount * i128::from(count) + 500_000) / 1_000_000);
-    EnergyCause { cause, meaning, count, attojoules, citation }
+    let attojoules = amount.map(|amount| rounded(amount * i128::from(count)));
+    let (least, most, mv) = (attojoules, attojoules, None);
+    EnergyCause { cause, meaning, count, attojoules, least, most, banded: false, included: false, mv, citation }
 }
 
 impl RouterPrices {
@@ -88,20 +90,21 @@ impl RouterPrices {
 }
 
 fn hops(table: &EnergyTable, work: &RouterWork) -> EnergyReport {
-    let classes = ["hop_east_west", "hop_north_south"].into_iter().zip(0..);
-    let causes = classes.map(|(name, class)| {
-        let known = super::CAUSES.iter().copied().find(|(known, _)| *known == name);
-        let price = &table.prices[name];
-        let count = work.class_flits.get(class).copied().unwrap_or(0);
-        cause(known.unwrap_or((name, "")), count, price.amount, price.citation.clone())
-    });
+    let class = |i: usize| work.class_flits.get(i).copied().unwrap_or(0);
+    let counts = EventCounts::default().with("hop_east_west", class(0)).with("hop_north_south", class(1));
+    let mut report = table.price(&counts);
+    report.causes.retain(|cause| cause.cause.starts_with("hop_"));
+    for cause in report.causes.iter_mut().filter(|cause| cause.included) {
+        // A hop that is part of another price has no price by itself.
+        (cause.attojoules, cause.least, cause.most, cause.included) = (None, None, None, false);
+    }
     // Links that the chip does not have, such as those of a board, have no price there.
-    let others: u64 = work.class_flits.iter().skip(2).sum();
-    let other = (work.class_flits.len() > 2).then(|| {
+    if work.class_flits.len() > 2 {
         let what = ("hop_between_chips", "a flit over a link of another kind, into the next router");
-        cause(what, others, None, Citation { evidence: String::new(), source: String::new() })
-    });
-    EnergyReport { table: table.name.clone(), causes: causes.chain(other).collect() }
+        let nothing = Citation { evidence: String::new(), source: String::new() };
+        report.causes.push(cause(what, work.class_flits.iter().skip(2).sum(), None, nothing));
+    }
+    report
 }
 
 impl EventPrices {
@@ -135,6 +138,7 @@ impl EventPrices {
             let evidence = if amount.is_some() { "user" } else { "unknown" };
             cause((name, meaning), count, amount, Citation { evidence: evidence.into(), source })
         });
-        Some(EnergyReport { table: self.name.clone(), causes: causes.collect() })
+        let (table, kind) = (self.name.clone(), TableKind::PerEvent);
+        Some(EnergyReport { table, kind, area: None, causes: causes.collect() })
     }
 }

@@ -3,7 +3,7 @@
 
 use super::text::{self, grouped, si};
 use super::{Report, heat_map};
-use crate::energy::joules;
+use crate::energy::{EnergyCause, joules};
 use crate::run::RASTER_MOST;
 use std::fmt::Write;
 
@@ -52,7 +52,7 @@ pub fn page(report: &Report<'_>) -> String {
     section(
         &mut out,
         "Energy by cause",
-        "Counts times prices; a cause without a published price is named, not guessed.",
+        "Counts times prices, with the band that the price's source gives and the supply it was found at; a cause without a published price is named, not guessed.",
         &energy(report),
     );
     confusion(&mut out, report);
@@ -212,34 +212,80 @@ fn energy(report: &Report<'_>) -> String {
     let mut causes: Vec<_> = report.energy.causes.iter().filter(|c| c.count > 0).collect();
     causes.sort_by_key(|c| std::cmp::Reverse(c.attojoules));
     let total = report.energy.total_known().max(1) as f64;
-    let most = causes.iter().filter_map(|c| c.attojoules).max().unwrap_or(1).max(1) as f64;
+    let most = causes.iter().filter_map(|c| c.most.or(c.attojoules)).max().unwrap_or(1).max(1) as f64;
     let mut out = String::from(
-        "<div class=\"scroll\"><table><tr><th>cause</th><th>energy</th><th>share</th><th></th><th>events</th><th>price: source</th></tr>",
+        "<div class=\"scroll\"><table><tr><th>cause</th><th>energy</th><th>band</th><th>share</th><th></th><th>events</th><th>at</th><th>price: source</th></tr>",
     );
     for cause in causes {
         let (amount, share, bar) = match cause.attojoules {
-            Some(aj) => (
-                si(joules(aj), "J"),
-                format!("{:.2} %", 100.0 * aj as f64 / total),
-                format!(
-                    "<svg viewBox=\"0 0 100 12\" class=\"bar\" aria-hidden=\"true\"><rect width=\"{:.2}\" height=\"12\" fill=\"var(--orange)\"/></svg>",
-                    (100.0 * aj as f64 / most).max(0.3)
-                ),
-            ),
+            _ if cause.included => ("included".into(), String::new(), String::new()),
+            Some(aj) => {
+                (si(joules(aj), "J"), format!("{:.2} %", 100.0 * aj as f64 / total), energy_bar(cause, most))
+            }
             None => ("<span class=\"warn\">unknown</span>".into(), String::new(), String::new()),
         };
         let _ = write!(
             out,
-            "<tr><td title=\"{}\">{}</td><td>{amount}</td><td>{share}</td><td>{bar}</td><td>{}</td><td class=\"note\">{}: {}</td></tr>",
+            "<tr><td title=\"{}\">{}</td><td>{amount}</td><td>{}</td><td>{share}</td><td>{bar}</td><td>{}</td><td>{}</td><td class=\"note\">{}: {}</td></tr>",
             escape(cause.meaning),
             cause.cause,
-            if cause.cause == "static" { si(cause.count as f64 * 1e-12, "s") } else { grouped(cause.count) },
+            cause_band(cause),
+            if ["static", "clock"].contains(&cause.cause) {
+                si(cause.count as f64 * 1e-12, "s")
+            } else {
+                grouped(cause.count)
+            },
+            cause.mv.map_or(String::new(), |mv| format!("{} V", mv.volts())),
             escape(&cause.citation.evidence),
             escape(&cause.citation.source)
         );
     }
     out.push_str("</table></div>");
+    let area = report.energy.area.as_ref();
+    let area = area.map_or("unknown".to_owned(), |area| {
+        format!("{} mm² a {} ({}: {})", area.mm2, area.of, area.citation.evidence, area.citation.source)
+    });
+    let _ = write!(
+        out,
+        "<p>total {}{} · prices {}, {} · area {}</p>",
+        si(report.energy_j(), "J"),
+        escape(&text::band(report.energy)),
+        escape(&report.energy.table),
+        report.energy.kind.name(),
+        escape(&area)
+    );
     out
+}
+
+/// A cause's cost as a bar, its band as a line over it.
+fn energy_bar(cause: &EnergyCause, most: f64) -> String {
+    let at = |aj: Option<i128>| 100.0 * aj.unwrap_or(0) as f64 / most;
+    let value = at(cause.attojoules).max(0.3);
+    let mut bar = format!(
+        "<svg viewBox=\"0 0 100 12\" class=\"bar\" aria-hidden=\"true\"><rect width=\"{value:.2}\" height=\"12\" fill=\"var(--orange)\"/>"
+    );
+    if cause.banded && cause.least != cause.most {
+        let end = cause.most.map_or(100.0, |aj| at(Some(aj)));
+        let _ = write!(
+            bar,
+            "<path d=\"M{:.2} 6H{end:.2}\" stroke=\"var(--ink)\" stroke-width=\"2\"/>",
+            at(cause.least)
+        );
+    }
+    bar.push_str("</svg>");
+    bar
+}
+
+/// A cause's band in words.
+fn cause_band(cause: &EnergyCause) -> String {
+    let of = |aj: Option<i128>| aj.map_or(String::new(), |aj| si(joules(aj), "J"));
+    match (cause.attojoules, cause.banded, cause.most) {
+        (None, ..) => String::new(),
+        _ if cause.included => String::new(),
+        (_, false, _) => "not published".into(),
+        (_, true, None) => format!("at least {}", of(cause.least)),
+        (_, true, most) => format!("{} to {}", of(cause.least), of(most)),
+    }
 }
 
 fn confusion(out: &mut String, report: &Report<'_>) {

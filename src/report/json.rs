@@ -22,6 +22,9 @@ pub fn json(report: &Report<'_>) -> Value {
             (c.cause.to_owned(), known.map_or(Value::Null, |aj| json!(joules(aj))))
         })
         .collect();
+    let (least, most) = report.energy.band();
+    let event_counts: Map<String, Value> =
+        report.energy.causes.iter().map(|c| (c.cause.to_owned(), json!(c.count))).collect();
     let dropped: Map<String, Value> = noc
         .dropped
         .iter()
@@ -76,6 +79,7 @@ pub fn json(report: &Report<'_>) -> Value {
             "wraps": core.wraps, "bias_wraps": core.bias_wraps, "clips": core.clips,
             "saturations": core.saturations, "merged": core.merged, "dropped": core.dropped,
         },
+        "event_counts": event_counts,
         "learning": {
             "updates": core.learning_updates, "weight_changes": core.weight_changes, "trace_updates": core.trace_updates,
         },
@@ -97,9 +101,14 @@ pub fn json(report: &Report<'_>) -> Value {
         "energy_j": {
             "total_known": report.energy_j(),
             "by_cause": by_cause,
+            "band": [joules(least), most.map(joules)],
+            "without_band": report.energy.without_band(),
             "unknown": report.energy.unknown(),
             "table": report.energy.table,
+            "table_kind": report.energy.kind,
+            "prices": report.energy.causes,
         },
+        "area": report.energy.area,
         "energy_delay_js": report.energy_delay_js(),
         "chip_time_s": report.chip_time_s(),
         "chip_time_unknown": if report.resets_untimed() { vec!["reset"] } else { Vec::new() },

@@ -15,10 +15,10 @@ pub use json::{REPORT_VERSION, json};
 pub use line_plot::{Line, line_plot};
 pub use map_page::{MapPage, change, cost_rows, map_page};
 pub use text::summary;
-pub(crate) use text::{grouped, si};
+pub(crate) use text::{band, grouped, si};
 
 use crate::chip::{ChipImage, Readout};
-use crate::energy::EnergyReport;
+use crate::energy::{EnergyReport, EnergyTable, EventCounts};
 use crate::mapper::{CoreUse, PopulationLoss};
 use crate::run::Recording;
 use spikemesh_router::{Level, Topology};
@@ -43,6 +43,8 @@ pub struct Report<'a> {
     /// Results.
     pub recording: &'a Recording,
     /// Prices.
+    pub prices: &'a EnergyTable,
+    /// What everything cost by them.
     pub energy: &'a EnergyReport,
     /// Seed of random stimuli.
     pub seed: u64,
@@ -75,6 +77,20 @@ impl Report<'_> {
     /// Known energy in joules.
     pub fn energy_j(&self) -> f64 {
         crate::energy::joules(self.energy.total_known())
+    }
+
+    /// Known energy by core in use, in attojoules: what its neurons, synapses and packets cost, not what packets cost on
+    /// their way.
+    pub fn core_attojoules(&self) -> Vec<i128> {
+        let counters = &self.recording.counters;
+        let sent = |core: u32| counters.noc.endpoints.get(core as usize).map_or(0, |e| e.injected);
+        self.prices.split(counters.cores.iter().map(|(core, c)| EventCounts::of_core(c, sent(*core))))
+    }
+
+    /// Known energy by link, in attojoules.
+    pub fn link_attojoules(&self) -> Vec<i128> {
+        let links = self.topology.links().iter().zip(&self.recording.counters.noc.links);
+        self.prices.split(links.map(|(link, c)| EventCounts::of_link(link.class.index(), c.flits)))
     }
 
     /// Whether the chip does not say how long its resets take.

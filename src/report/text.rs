@@ -1,7 +1,7 @@
 //! The report for a terminal, about fifteen lines.
 
 use super::Report;
-use crate::energy::joules;
+use crate::energy::{EnergyReport, joules};
 use std::fmt::Write;
 
 /// A number with thousands set apart.
@@ -65,6 +65,21 @@ fn rounding(report: &Report<'_>) -> Option<String> {
         loss.notes.iter().for_each(|note| text.push_str(&format!("; `{}`: {note}", loss.population)));
     }
     Some(text)
+}
+
+/// The band of the total in brackets, with how many causes have none; empty if no cause has one.
+pub(crate) fn band(energy: &EnergyReport) -> String {
+    let (least, most) = energy.band();
+    if least == energy.total_known() && most == Some(least) {
+        return String::new();
+    }
+    let upper = most.map_or("no upper end".to_owned(), |most| si(joules(most), "J"));
+    let without = match energy.without_band().len() {
+        0 => String::new(),
+        1 => "; 1 cause without a band".to_owned(),
+        n => format!("; {n} causes without a band"),
+    };
+    format!(" [{} to {upper}{without}]", si(joules(least), "J"))
 }
 
 /// The summary, lines ending in newlines.
@@ -162,7 +177,12 @@ pub fn summary(report: &Report<'_>) -> String {
     };
     lines.push((
         "energy",
-        format!("{} known{per_sample} (prices: {})", si(report.energy_j(), "J"), report.energy.table),
+        format!(
+            "{} known{}{per_sample} (prices: {})",
+            si(report.energy_j(), "J"),
+            band(report.energy),
+            report.energy.table
+        ),
     ));
     lines.push(("  of it", parts.join(", ")));
     if !report.energy.unknown().is_empty() {

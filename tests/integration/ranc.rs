@@ -5,7 +5,7 @@ use crate::support::{Folder, expect, root};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spikemesh::chip::{RancFile, RancImport};
-use spikemesh::energy::EnergyTable;
+use spikemesh::energy::{EnergyTable, EventCounts};
 use spikemesh::run::{Recording, Runner, Stimulus};
 use spikemesh::{Error, ErrorKind};
 use spikemesh_router::Level;
@@ -106,7 +106,7 @@ fn hops_latency_and_energy_come_on_top() {
             got["output_bus"].as_array().unwrap().iter().map(|t| t.as_array().unwrap().len()).sum();
         assert!(counters.output_packets >= on_bus as u64);
         let prices = EnergyTable::load(&import.image.spec.prices, root()).unwrap();
-        assert!(prices.price(counters).total_known() > 0);
+        assert!(prices.price(&EventCounts::of_chip(counters)).total_known() > 0);
     }
 }
 
