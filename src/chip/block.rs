@@ -29,6 +29,8 @@ pub(super) struct CoreWork {
     pub(super) synaptic_operations: u64,
     pub(super) updates_active: u64,
     pub(super) updates_idle: u64,
+    pub(super) learning_updates: u64,
+    pub(super) trace_updates: u64,
 }
 
 impl CoreBlock {
@@ -69,6 +71,8 @@ impl CoreBlock {
                 synaptic_operations: after.synaptic_operations - before.synaptic_operations,
                 updates_active: after.updates_active - before.updates_active,
                 updates_idle: after.updates_idle - before.updates_idle,
+                learning_updates: after.learning_updates - before.learning_updates,
+                trace_updates: after.trace_updates - before.trace_updates,
             };
         }
     }

@@ -8,21 +8,25 @@
 //! from the fan-out table while the mesh only accounts times and loads. Copies whose way leads over a dead link are
 //! taken out of the table when the chip is loaded; the mesh counts them as dropped.
 //!
-//! The time inside the tick at which a core emits a spike is a function of the work it has done by then: axon
-//! events, synaptic operations, active and idle updates up to and including the neuron's own.
+//! Where ticks have a fixed length, timing has a say: what a core hears is what the mesh brought in time ([`Deadline`]).
+//!
+//! The time inside the tick at which a core hands over a packet is a function of the work it has done by then: axon
+//! events, synaptic operations and learning of the whole tick; then updates up to and including the neuron's own, the
+//! spikes among them, and the packets made of those, one after the other.
 
 use super::block::{CoreBlock, CoreWork};
+use super::deadline::{Deadline, LateCounters, Sender};
 use super::image::{ChipImage, FanOutTable, Route};
-use super::spec::{INPUT_PORT, OUTPUT_PORT};
+use super::spec::{CoreTiming, INPUT_PORT, OUTPUT_PORT, SyncPolicy};
 use crate::error::{Error, ErrorKind, Problem};
 use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
 use spikemesh_router::flit::{FlitNoc, SpecError};
 use spikemesh_router::{
     Analytic, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
-    RouteRequest, RouteTable, Topology, VerdictSink, strategy,
+    RouteRequest, RouteTable, Topology, Verdict, VerdictSink, strategy,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Cores a block: small enough to share out a chip, large enough to be worth a hand-over.
@@ -68,6 +72,32 @@ pub struct ChipCounters {
     pub reset_time_ps: u64,
     /// Longest tick, in picoseconds.
     pub longest_tick_ps: u64,
+    /// What the ticks were spent on; in no digest, because it follows from the rest.
+    pub spans: TickSpans,
+    /// What missed its tick, where ticks have a fixed length.
+    pub late: LateCounters,
+}
+
+/// Parts of ticks, summed over them, in picoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TickSpans {
+    /// From the start until the last core is done.
+    pub cores_ps: u64,
+    /// From the start until the last copy has arrived.
+    pub network_ps: u64,
+    /// The barrier.
+    pub barrier_ps: u64,
+    /// Work of the cores, summed over those in use.
+    pub work_ps: u64,
+}
+
+impl TickSpans {
+    fn add(&mut self, other: &Self) {
+        self.cores_ps += other.cores_ps;
+        self.network_ps += other.network_ps;
+        self.barrier_ps += other.barrier_ps;
+        self.work_ps += other.work_ps;
+    }
 }
 
 impl ChipCounters {
@@ -87,6 +117,8 @@ impl ChipCounters {
         self.tick_time_ps += other.tick_time_ps;
         self.reset_time_ps += other.reset_time_ps;
         self.longest_tick_ps = self.longest_tick_ps.max(other.longest_tick_ps);
+        self.spans.add(&other.spans);
+        self.late.merge(&other.late);
     }
 
     /// All cores together.
@@ -124,6 +156,7 @@ impl ChipCounters {
             out.extend_from_slice(list);
         }
         noc.latency.buckets().iter().for_each(|(end, count)| out.extend([*end, *count]));
+        out.extend(self.late.numbers());
         out
     }
 }
@@ -155,7 +188,11 @@ struct Tables {
     input_port: u32,
     inputs_at_once: bool,
     lost: Vec<LostCopy>,
-    timing: super::spec::CoreTiming,
+    timing: CoreTiming,
+    sync: SyncPolicy,
+    /// Core in use by endpoint.
+    by_endpoint: BTreeMap<u32, u32>,
+    output_port: u32,
     barrier_ps: u64,
     reset_ps: u64,
     flits: u16,
@@ -171,6 +208,9 @@ pub struct Interface {
     queue: QueueLimits,
     injections: Vec<Injection>,
     records: Vec<PacketRecord>,
+    verdicts: Vec<Verdict>,
+    /// Of a chip whose ticks have a fixed length.
+    deadline: Option<Deadline>,
     counters: ChipCounters,
 }
 
@@ -277,6 +317,16 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         };
         core.config.neurons.iter().enumerate().map(index).collect()
     });
+    let routers = match image.spec.barrier.used_only {
+        false => image.spec.routers(),
+        true => {
+            let router = |core: &u32| core / u32::from(image.spec.cores_per_router);
+            core_ids.iter().map(router).collect::<BTreeSet<_>>().len() as u32
+        }
+    };
+    if image.spec.sync != SyncPolicy::Barrier {
+        check_one_copy_each(image)?;
+    }
     let tables = Arc::new(Tables {
         outputs: outputs.collect(),
         cores: image.cores.iter().map(|core| alive(&core.fan_out)).collect(),
@@ -290,7 +340,10 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         inputs_at_once: image.spec.inputs_at_once,
         lost,
         timing: image.spec.timing.clone(),
-        barrier_ps: image.spec.barrier_ps(),
+        sync: image.spec.sync,
+        by_endpoint: image.cores.iter().zip(0..).map(|(core, i)| (core.core, i)).collect(),
+        output_port,
+        barrier_ps: image.spec.barrier.ps(routers),
         reset_ps: image.spec.reset_ps.unwrap_or(0),
         flits: image.spec.packet_flits,
         channels: routing.virtual_channels(),
@@ -302,6 +355,25 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
     }
     let queue = QueueLimits { packets: image.spec.queue_packets };
     Ok((blocks, Interface::with_tables(tables, level, queue)?))
+}
+
+/// Where arrivals decide what a core hears, a spike must reach each of its destinations once.
+fn check_one_copy_each(image: &ChipImage) -> Result<(), Error> {
+    let twice = |table: &FanOutTable| {
+        (0..table.len()).any(|source| {
+            let routes = table.routes_of(source).iter();
+            let mut all: Vec<_> = routes.flat_map(|r| &image.routes[*r as usize].destinations).collect();
+            let before = all.len();
+            all.sort_unstable();
+            all.dedup();
+            all.len() < before
+        })
+    };
+    if image.cores.iter().map(|core| &core.fan_out).chain([&image.input_fan_out]).any(|table| twice(table)) {
+        let what = "a spike is sent to the same core in two packets, so its arrival there has no single time";
+        return Err(Error::one(ErrorKind::Invalid, "fan-out", what, "use sync = \"barrier\" for this image"));
+    }
+    Ok(())
 }
 
 fn flit_errors(errors: Vec<SpecError>) -> Error {
@@ -325,8 +397,14 @@ impl Interface {
                     .map_err(flit_errors)?,
             ),
         };
-        let (injections, records, counters) = Default::default();
-        Ok(Self { tables, noc, level, queue, injections, records, counters })
+        let deadline = match tables.sync {
+            SyncPolicy::Barrier => None,
+            SyncPolicy::FixedTick { period_ps, late } => {
+                Some(Deadline::new(period_ps, late, tables.core_ids.len()))
+            }
+        };
+        let (injections, records, verdicts, counters) = Default::default();
+        Ok(Self { tables, noc, level, queue, injections, records, verdicts, deadline, counters })
     }
 
     /// Copies that can never arrive.
@@ -373,62 +451,139 @@ impl Interface {
         for &input in inputs {
             let neuron = tables.input_neurons[input as usize];
             out.spikes.push((neuron, 1));
-            self.inject(&tables.input, input as usize, 0, tables.input_port, neuron, 1, keep_records);
+            let sender = Sender { core: None, local: input, endpoint: tables.input_port, payload: 1 };
+            self.inject(&tables.input, sender, 0, neuron, keep_records);
         }
-        if !tables.inputs_at_once {
+        if self.deadline.is_none() && !tables.inputs_at_once {
             queue_inputs(&tables, blocks, inputs);
         }
         self.counters.input_spikes += inputs.len() as u64;
         self.counters.input_packets += self.injections.len() as u64;
-        let mut core_ps = 0;
+        let mut spans = TickSpans::default();
         for core in 0..tables.cores.len() {
-            let (block, place) = Self::place(core);
-            let (start_ps, end_ps) = times(&tables.timing, blocks[block].work(place));
-            core_ps = core_ps.max(end_ps);
-            // The spikes are taken out for a while, because their targets may be in the same block.
-            let spikes = blocks[block].take_spikes(place);
-            for spike in &spikes {
-                let local = spike.neuron.0 as usize;
-                let neuron = tables.neurons[core][local];
-                let active = u64::from(spike.active_before);
-                let idle = local as u64 + 1 - active;
-                let at_ps =
-                    start_ps + active * tables.timing.update_active_ps + idle * tables.timing.update_idle_ps;
-                out.spikes.push((neuron, spike.payload));
-                if let Some(index) = tables.outputs[core][local] {
-                    out.outputs.push(index);
-                }
-                let fan_out = &tables.cores[core];
-                self.inject(fan_out, local, at_ps, tables.core_ids[core], neuron, spike.payload, keep_records);
-                queue(blocks, fan_out.targets_of(local), spike.payload, fan_out.delay_of(local));
-            }
-            blocks[block].give_back(place, spikes);
+            let end_ps = self.send_spikes(blocks, core, keep_records, out, &mut spans);
+            spans.cores_ps = spans.cores_ps.max(end_ps);
         }
         out.spikes.sort_unstable();
+        match self.deadline.take() {
+            None => {
+                let outcome = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore);
+                (spans.network_ps, spans.barrier_ps) = (outcome.end_ps, tables.barrier_ps);
+                out.tick_ps = spans.cores_ps.max(outcome.end_ps) + tables.barrier_ps;
+            }
+            Some(mut deadline) => {
+                spans.network_ps = self.end_on_time(blocks, &mut deadline, out);
+                out.tick_ps = deadline.period_ps;
+                self.deadline = Some(deadline);
+            }
+        }
         self.counters.output_packets += out.outputs.len() as u64;
-        let outcome = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore);
-        out.tick_ps = core_ps.max(outcome.end_ps) + tables.barrier_ps;
         self.counters.ticks += 1;
         self.counters.tick_time_ps += out.tick_ps;
         self.counters.longest_tick_ps = self.counters.longest_tick_ps.max(out.tick_ps);
+        self.counters.spans.add(&spans);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of a packet, in the hot loop")]
-    fn inject(
+    /// Turns the spikes of a core into packets and, under a barrier, into events of the next tick; returns when it is
+    /// done, in picoseconds from the start of the tick.
+    fn send_spikes(
         &mut self,
-        fan_out: &FanOutTable,
-        source: usize,
-        at_ps: u64,
-        endpoint: u32,
-        neuron: u32,
-        payload: i32,
+        blocks: &mut [CoreBlock],
+        core: usize,
         keep_records: bool,
-    ) {
-        let flits = self.tables.flits;
-        for &route in fan_out.routes_of(source) {
-            self.injections.push(Injection { at_ps, route: RouteId(route), flits, payload, tag: 0 });
+        out: &mut TickSpikes,
+        spans: &mut TickSpans,
+    ) -> u64 {
+        let tables = Arc::clone(&self.tables);
+        let (timing, endpoint) = (&tables.timing, tables.core_ids[core]);
+        let (block, place) = Self::place(core);
+        let work = blocks[block].work(place);
+        let behind_ps = self.deadline.as_ref().map_or(0, |deadline| deadline.behind_ps[core]);
+        let start_ps = behind_ps + before_updates_ps(timing, work);
+        let packets_before = self.injections.len();
+        // The spikes are taken out for a while, because their targets may be in the same block.
+        let spikes = blocks[block].take_spikes(place);
+        for (spike, fired) in spikes.iter().zip(1..) {
+            let local = spike.neuron.0 as usize;
+            let neuron = tables.neurons[core][local];
+            let active = u64::from(spike.active_before);
+            let idle = local as u64 + 1 - active;
+            let made = (self.injections.len() - packets_before) as u64;
+            let at_ps = start_ps
+                + active * timing.update_active_ps
+                + idle * timing.update_idle_ps
+                + fired * timing.spike_ps
+                + made * timing.packet_out_ps();
+            out.spikes.push((neuron, spike.payload));
+            let fan_out = &tables.cores[core];
+            let sender =
+                Sender { core: Some(core as u32), local: spike.neuron.0, endpoint, payload: spike.payload };
+            self.inject(fan_out, sender, at_ps, neuron, keep_records);
+            if self.deadline.is_none() {
+                if let Some(index) = tables.outputs[core][local] {
+                    out.outputs.push(index);
+                }
+                queue(blocks, fan_out.targets_of(local), spike.payload, fan_out.delay_of(local));
+            }
+        }
+        let made = (self.injections.len() - packets_before) as u64;
+        let own_ps = before_updates_ps(timing, work)
+            + work.updates_active * timing.update_active_ps
+            + work.updates_idle * timing.update_idle_ps
+            + spikes.len() as u64 * timing.spike_ps
+            + made * timing.packet_out_ps();
+        blocks[block].give_back(place, spikes);
+        spans.work_ps += own_ps;
+        if let Some(deadline) = &mut self.deadline {
+            deadline.core_done(core, endpoint, behind_ps + own_ps);
+        }
+        behind_ps + own_ps
+    }
+
+    /// Ends a tick of fixed length: lets the mesh run until then and hands on what it brought; returns the last arrival.
+    fn end_on_time(&mut self, blocks: &mut [CoreBlock], deadline: &mut Deadline, out: &mut TickSpikes) -> u64 {
+        let tables = Arc::clone(&self.tables);
+        deadline.admit(&mut self.injections);
+        self.verdicts.clear();
+        let mut sink = VerdictSink::Collect(&mut self.verdicts);
+        let outcome = self.noc.run_tick(&self.injections, Some(deadline.period_ps), &mut sink);
+        deadline.settle(&self.verdicts, |heard| {
+            let local = heard.sender.local as usize;
+            if heard.destination == tables.output_port {
+                let output = heard.sender.core.and_then(|core| tables.outputs[core as usize][local]);
+                out.outputs.extend(output);
+                return;
+            }
+            let fan_out = match heard.sender.core {
+                Some(core) => &tables.cores[core as usize],
+                // They acted before the tick in which they entered.
+                None if tables.inputs_at_once => return,
+                None => &tables.input,
+            };
+            let Some(core) = tables.by_endpoint.get(&heard.destination) else { return };
+            let here = fan_out.targets_of(local).iter().filter(|(target, _)| target == core);
+            let wait = fan_out.delay_of(local);
+            here.for_each(|target| queue(blocks, &[*target], heard.sender.payload, wait));
+        });
+        outcome.end_ps
+    }
+
+    /// Makes the packets of a spike, the first `at_ps` plus the time a packet takes after the start of the tick.
+    fn inject(&mut self, fan_out: &FanOutTable, sender: Sender, at_ps: u64, neuron: u32, keep_records: bool) {
+        let (flits, payload) = (self.tables.flits, sender.payload);
+        // Packets from outside take no core's time.
+        let each_ps = sender.core.map_or(0, |_| self.tables.timing.packet_out_ps());
+        let mut at_ps = at_ps;
+        for &route in fan_out.routes_of(sender.local as usize) {
+            at_ps += each_ps;
+            let tag = match &mut self.deadline {
+                None => 0,
+                Some(deadline) => deadline.send(sender, self.tables.routes.legs(RouteId(route)).len() as u32),
+            };
+            self.injections.push(Injection { at_ps, route: RouteId(route), flits, payload, tag });
             if keep_records {
-                self.records.push(PacketRecord { at_ps, source: endpoint, neuron, route, flits, payload });
+                let source = sender.endpoint;
+                self.records.push(PacketRecord { at_ps, source, neuron, route, flits, payload });
             }
         }
     }
@@ -436,6 +591,11 @@ impl Interface {
     pub(super) fn count_reset(&mut self) {
         self.counters.resets += 1;
         self.counters.reset_time_ps += self.tables.reset_ps;
+        if let Some(deadline) = &mut self.deadline {
+            // What is still under way arrives in nobody's time.
+            self.noc.run_tick(&[], None, &mut VerdictSink::Ignore);
+            deadline.clear();
+        }
     }
 
     /// Everything counted since the chip was loaded.
@@ -444,6 +604,10 @@ impl Interface {
         ChipCounters {
             cores: self.tables.core_ids.iter().copied().zip(cores).collect(),
             noc: self.noc.counters(),
+            late: self
+                .deadline
+                .as_ref()
+                .map_or_else(LateCounters::default, |deadline| deadline.counters.clone()),
             ..self.counters.clone()
         }
     }
@@ -463,10 +627,10 @@ fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32, wait: u
     }
 }
 
-/// When a core starts to update its neurons and when it is done, in picoseconds from the start of the tick.
-fn times(timing: &super::spec::CoreTiming, tick: CoreWork) -> (u64, u64) {
-    let start_ps =
-        tick.axon_events * timing.axon_event_ps + tick.synaptic_operations * timing.synaptic_operation_ps;
-    let updates_ps = tick.updates_active * timing.update_active_ps + tick.updates_idle * timing.update_idle_ps;
-    (start_ps, start_ps + updates_ps)
+/// What a core's work takes before it updates its first neuron, in picoseconds.
+fn before_updates_ps(timing: &CoreTiming, work: CoreWork) -> u64 {
+    work.axon_events * timing.axon_event_ps
+        + work.synaptic_operations * timing.synaptic_operation_ps
+        + work.learning_updates * timing.learning_update_ps
+        + work.trace_updates * timing.trace_update_ps
 }

@@ -5,6 +5,7 @@
 //! at once); then the interface turns spikes into packets and next tick's events ([`Chip::exchange`], one order).
 
 mod block;
+mod deadline;
 mod image;
 mod interface;
 mod neurons;
@@ -12,10 +13,11 @@ mod ranc;
 mod spec;
 
 pub use block::CoreBlock;
+pub use deadline::{LATENESS_MOST, LateCounters};
 pub use image::{
     ChipImage, CoreImage, FanOutTable, IMAGE_VERSION, NetworkEntry, PopulationEntry, Readout, Route,
 };
-pub use interface::{ChipCounters, Interface, LostCopy, PacketRecord, TickSpikes};
+pub use interface::{ChipCounters, Interface, LostCopy, PacketRecord, TickSpans, TickSpikes};
 pub use neurons::{Analog, OverflowProfile};
 pub use ranc::{
     LostSpikes, OFFSET_LEAST, OFFSET_MOST, PacketError, PacketFormat, RancFile, RancImport, RancPacket,
@@ -23,8 +25,8 @@ pub use ranc::{
 };
 pub(crate) use spec::read_citation;
 pub use spec::{
-    BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, INPUT_PORT, MOST_CORES,
-    OUTPUT_PORT, Registers, SyncPolicy,
+    Barrier, BarrierPoint, BarrierTree, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut,
+    INPUT_PORT, Late, MOST_CORES, OUTPUT_PORT, Registers, SyncPolicy,
 };
 
 use crate::error::Error;

@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Results go to stdout, everything else to stderr.
 
+mod deadline;
 mod inspect;
 mod map;
 mod models;
@@ -38,6 +39,8 @@ enum Command {
     Ranc(ranc::Arguments),
     /// Compare routing strategies on a mesh: latency, throughput, loads and energy under the same traffic
     Route(Box<route::Arguments>),
+    /// Try ticks of fixed length: how short one may be before late spikes show
+    Deadline(deadline::Arguments),
     /// Price a recorded run under other tables, voltages, nodes and clocks, without running it again
     Price(price::Arguments),
     /// List the neuron models with their registers
@@ -80,6 +83,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Command::Map(arguments) => map::run(&arguments),
         Command::Ranc(arguments) => ranc::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
+        Command::Deadline(arguments) => deadline::run(&arguments),
         Command::Price(arguments) => price::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

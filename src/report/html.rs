@@ -49,6 +49,7 @@ pub fn page(report: &Report<'_>) -> String {
         "Time from emission to delivery of every copy; logarithmic time axis.",
         &latency(report),
     );
+    section(&mut out, "A tick", &tick_note(report), &tick_drawing(report));
     section(
         &mut out,
         "Energy by cause",
@@ -204,6 +205,55 @@ fn latency(report: &Report<'_>) -> String {
         width - 10.0,
         ps(last.0),
         text::latency(report)
+    );
+    out
+}
+
+fn tick_note(report: &Report<'_>) -> String {
+    let spans = "The mean tick on one time line: how long the busiest core works, and how busy all cores in use are on the \
+                 mean; until when packets are under way; what synchronisation adds.";
+    text::late(report).map_or(spans.to_owned(), |late| format!("{spans} {}.", escape(&late)))
+}
+
+/// The mean tick as bars on a time line: cores, network, and the barrier or the end of a fixed tick.
+fn tick_drawing(report: &Report<'_>) -> String {
+    let counters = &report.recording.counters;
+    let mean = |ps: u64| ps as f64 / counters.ticks.max(1) as f64;
+    let spans = &counters.spans;
+    let (cores, network, tick) = (mean(spans.cores_ps), mean(spans.network_ps), mean(counters.tick_time_ps));
+    let each_core = mean(spans.work_ps) / counters.cores.len().max(1) as f64;
+    let end = cores.max(network).max(tick);
+    if end == 0.0 {
+        return String::new();
+    }
+    let (width, left) = (720.0, 150.0);
+    let x = |ps: f64| left + (width - left - 10.0) * ps / end;
+    let mut out = format!(
+        "<svg class=\"wide\" role=\"img\" aria-label=\"time line of a tick\" viewBox=\"0 0 {width} 150\">"
+    );
+    let barrier = mean(spans.barrier_ps);
+    let rows = [
+        ("busiest core", 0.0, cores, "--blue"),
+        ("core, on the mean", 0.0, each_core, "--blue"),
+        ("network", 0.0, network, "--orange"),
+        ("barrier", tick - barrier, tick, "--soft"),
+    ];
+    for ((name, from, to, colour), row) in rows.into_iter().zip(0..) {
+        let y = 8 + row * 30;
+        let _ = write!(
+            out,
+            "<text x=\"0\" y=\"{}\">{name}</text><rect x=\"{:.1}\" y=\"{y}\" width=\"{:.1}\" height=\"18\" fill=\"var({colour})\"><title>{name}: {}</title></rect>",
+            y + 13,
+            x(from),
+            (x(to) - x(from)).max(1.0),
+            si((to - from) * 1e-12, "s")
+        );
+    }
+    let _ = write!(
+        out,
+        "<path d=\"M{0:.1} 0V128\" stroke=\"var(--ink)\" stroke-dasharray=\"4 3\"/><text x=\"{left}\" y=\"145\">0</text><text x=\"{0:.1}\" y=\"145\" text-anchor=\"end\">tick {1}</text></svg>",
+        x(tick),
+        si(tick * 1e-12, "s")
     );
     out
 }

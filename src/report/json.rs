@@ -1,6 +1,7 @@
 //! The report for programs: one object with a version.
 
 use super::Report;
+use crate::chip::SyncPolicy;
 use crate::energy::joules;
 use serde_json::{Map, Value, json};
 
@@ -112,6 +113,13 @@ pub fn json(report: &Report<'_>) -> Value {
         "energy_delay_js": report.energy_delay_js(),
         "chip_time_s": report.chip_time_s(),
         "chip_time_unknown": if report.resets_untimed() { vec!["reset"] } else { Vec::new() },
+        "tick_spans_ps": {
+            "cores": mean(counters.spans.cores_ps, counters.ticks),
+            "network": mean(counters.spans.network_ps, counters.ticks),
+            "barrier": mean(counters.spans.barrier_ps, counters.ticks),
+            "work": mean(counters.spans.work_ps, counters.ticks),
+        },
+        "late": late(report),
         "tick_time_ps": { "mean": mean(counters.tick_time_ps, counters.ticks), "max": counters.longest_tick_ps },
         "chip": {
             "name": spec.name,
@@ -131,4 +139,22 @@ pub fn json(report: &Report<'_>) -> Value {
         _ => None,
     });
     Value::Object(parts.flatten().collect())
+}
+
+/// What missed its tick; null where ticks end at a barrier.
+fn late(report: &Report<'_>) -> Value {
+    let SyncPolicy::FixedTick { period_ps, late: policy } = report.image.spec.sync else { return Value::Null };
+    let late = &report.recording.counters.late;
+    let pairs = late.pairs.iter().map(|((from, to), n)| json!({ "from": from, "to": to, "copies": n }));
+    let overruns = late.overruns.iter().map(|(core, n)| json!({ "core": core, "ticks": n }));
+    json!({
+        "tick_ps": period_ps,
+        "policy": policy,
+        "copies": late.late,
+        "dropped": late.dropped,
+        "by_ticks": late.by_ticks,
+        "unheard": late.unheard,
+        "pairs": pairs.collect::<Vec<_>>(),
+        "overruns": overruns.collect::<Vec<_>>(),
+    })
 }

@@ -1,6 +1,7 @@
 //! Everything worth showing of a run, in one value; text, JSON, CSV and HTML are pure functions of it.
 
 mod csv;
+mod deadline;
 mod heat_map;
 mod html;
 mod json;
@@ -9,6 +10,7 @@ mod map_page;
 mod text;
 
 pub use csv::{cores_csv, learned_csv, links_csv};
+pub use deadline::{DeadlineRow, deadline_page, deadline_text};
 pub use html::page;
 pub(crate) use html::{escape, page_start};
 pub use json::{REPORT_VERSION, json};

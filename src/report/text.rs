@@ -1,6 +1,7 @@
 //! The report for a terminal, about fifteen lines.
 
 use super::Report;
+use crate::chip::{LATENESS_MOST, Late, SyncPolicy};
 use crate::energy::{EnergyReport, joules};
 use std::fmt::Write;
 
@@ -50,6 +51,46 @@ pub(super) fn latency(report: &Report<'_>) -> String {
         ps(latency.percentile_ps(99.0)),
         ps(latency.max_ps()),
     )
+}
+
+/// Pairs of cores that are named as the latest.
+const LATE_PAIRS: usize = 3;
+
+/// What missed its tick, and where; `None` where ticks end at a barrier.
+pub(super) fn late(report: &Report<'_>) -> Option<String> {
+    let SyncPolicy::FixedTick { period_ps, late: policy } = report.image.spec.sync else { return None };
+    let late = &report.recording.counters.late;
+    let owed = report.recording.counters.noc.copies_owed.max(1);
+    let mut text = format!(
+        "{} of {} copies ({}) missed a tick of {}",
+        grouped(late.late),
+        grouped(owed),
+        percent(late.late as f64 / owed as f64),
+        si(period_ps as f64 * 1e-12, "s"),
+    );
+    match policy {
+        Late::Drop => text.push_str(", thrown away"),
+        Late::Deliver if late.late > 0 => {
+            let ticks = late.by_ticks.iter().rposition(|n| *n > 0).map_or(0, |i| i + 1);
+            let or_more = if ticks == LATENESS_MOST { " or more" } else { "" };
+            let _ = write!(text, ", at most {ticks}{or_more} ticks late");
+        }
+        Late::Deliver => {}
+    }
+    if late.unheard > 0 {
+        let _ = write!(text, "; {} under way at the end of their samples", grouped(late.unheard));
+    }
+    let overruns: u64 = late.overruns.values().sum();
+    if overruns > 0 {
+        let _ = write!(text, "; {} cores overran, {} times", late.overruns.len(), grouped(overruns));
+    }
+    let mut pairs: Vec<_> = late.pairs.iter().collect();
+    pairs.sort_by_key(|(pair, n)| (std::cmp::Reverse(**n), **pair));
+    for ((from, to), n) in pairs.into_iter().take(LATE_PAIRS) {
+        let (from, to) = (report.endpoint_name(*from), report.endpoint_name(*to));
+        let _ = write!(text, "; {} from {from} to {to}", grouped(*n));
+    }
+    Some(text)
 }
 
 /// Loss of rounding above which the summary warns.
@@ -152,6 +193,9 @@ pub fn summary(report: &Report<'_>) -> String {
         ),
     ));
     lines.push(("latency", latency(report)));
+    if let Some(text) = late(report) {
+        lines.push(("late", text));
+    }
     let link = report
         .hottest_link()
         .map_or("none crossed".into(), |(l, n)| format!("link {l} with {} packets", grouped(n)));

@@ -4,8 +4,10 @@
 //! `{ value = 3500, evidence = "simulated", source = "Davies et al. 2018, Table 2" }`.
 
 mod read;
+mod sync;
 
 pub(crate) use read::read_citation;
+pub use sync::{Barrier, BarrierPoint, BarrierTree, Late, SyncPolicy};
 
 use super::neurons::{Analog, OverflowProfile, is_model};
 use crate::error::{Error, ErrorKind, Problem, all_well, nearest};
@@ -32,19 +34,6 @@ impl FanOut {
             FanOut::Multicast => "multicast",
         }
     }
-}
-
-/// When a tick ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SyncPolicy {
-    /// When every core is done and every packet is delivered, plus the barrier's own time.
-    Barrier,
-    /// After a fixed time, whatever is still under way; not built yet, see [`ChipSpec::check_supported`].
-    FixedTick {
-        /// Length of a tick in picoseconds.
-        period_ps: u64,
-    },
 }
 
 /// What one core can hold.
@@ -132,15 +121,44 @@ pub struct CoreTiming {
     pub update_active_ps: u64,
     /// An update of a neuron with nothing to do.
     pub update_idle_ps: u64,
+    /// A spike of a neuron, beyond its update.
+    pub spike_ps: u64,
+    /// A packet that is made of a spike.
+    pub packet_ps: u64,
+    /// The encoding of a packet's address, where it is an address-event bus that the core drives.
+    pub encode_ps: u64,
+    /// The arbitration for that bus.
+    pub arbitrate_ps: u64,
+    /// The handshake on it.
+    pub handshake_ps: u64,
+    /// An evaluation of a learning rule for a synapse.
+    pub learning_update_ps: u64,
+    /// An update of a learning trace.
+    pub trace_update_ps: u64,
 }
 
-/// The barrier's time for a number of routers; between points it is interpolated, beyond the ends it is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BarrierPoint {
-    /// Routers.
-    pub routers: u32,
-    /// Picoseconds.
-    pub ps: u64,
+impl CoreTiming {
+    /// Names and values, in the order of the fields.
+    pub fn named(&self) -> [(&'static str, u64); 11] {
+        [
+            ("axon_event_ps", self.axon_event_ps),
+            ("synaptic_operation_ps", self.synaptic_operation_ps),
+            ("update_active_ps", self.update_active_ps),
+            ("update_idle_ps", self.update_idle_ps),
+            ("spike_ps", self.spike_ps),
+            ("packet_ps", self.packet_ps),
+            ("encode_ps", self.encode_ps),
+            ("arbitrate_ps", self.arbitrate_ps),
+            ("handshake_ps", self.handshake_ps),
+            ("learning_update_ps", self.learning_update_ps),
+            ("trace_update_ps", self.trace_update_ps),
+        ]
+    }
+
+    /// Time from a packet to the next of a core: it is made, encoded, arbitrated for and handed over.
+    pub fn packet_out_ps(&self) -> u64 {
+        self.packet_ps + self.encode_ps + self.arbitrate_ps + self.handshake_ps
+    }
 }
 
 /// Where a value comes from.
@@ -217,8 +235,8 @@ pub struct ChipSpec {
     pub routing: String,
     /// When ticks end.
     pub sync: SyncPolicy,
-    /// The barrier's time, ascending by routers, at least one point.
-    pub barrier: Vec<BarrierPoint>,
+    /// What a barrier takes.
+    pub barrier: Barrier,
     /// Time of a reset between samples; `None` is unknown.
     pub reset_ps: Option<u64>,
     /// What a core holds.
@@ -297,36 +315,12 @@ impl ChipSpec {
         u32::from(self.width) * u32::from(self.height)
     }
 
-    /// The barrier's time on this mesh, in picoseconds, rounded up between points.
-    pub fn barrier_ps(&self) -> u64 {
-        let routers = self.routers();
-        let Some(next) = self.barrier.iter().position(|p| p.routers >= routers) else {
-            return self.barrier.last().map_or(0, |p| p.ps);
-        };
-        let b = self.barrier[next];
-        let Some(a) = next.checked_sub(1).map(|i| self.barrier[i]) else { return b.ps };
-        let (span, into) = (u64::from(b.routers - a.routers), u64::from(routers - a.routers));
-        // Ascending by routers; the time may fall, in principle.
-        if b.ps >= a.ps {
-            a.ps + ((b.ps - a.ps) * into).div_ceil(span)
-        } else {
-            a.ps - (a.ps - b.ps) * into / span
-        }
-    }
-
     /// Whether what the chip asks for is built.
     ///
     /// # Errors
     /// Every feature that is not.
     pub fn check_supported(&self) -> Result<(), Error> {
         let mut problems = Vec::new();
-        if let SyncPolicy::FixedTick { .. } = self.sync {
-            problems.push(Problem::new(
-                format!("chip {}", self.name),
-                "ticks of fixed length (sync = \"fixed-tick\") are not built yet",
-                "use sync = \"barrier\"",
-            ));
-        }
         for model in self.models.iter().filter(|name| !is_model(name)) {
             let what = format!("there is no neuron model `{model}`");
             problems.push(Problem::new(format!("chip {}", self.name), what, "see `spikemesh models`"));
@@ -379,18 +373,16 @@ impl ChipSpec {
         let mut found = Vec::new();
         let local = |l: &LocalClass| [l.inject_ps, l.eject_ps, l.flit_ps, l.loopback_ps];
         let timing = &self.timing;
-        let times = [
-            timing.axon_event_ps,
-            timing.synaptic_operation_ps,
-            timing.update_active_ps,
-            timing.update_idle_ps,
-        ]
-        .into_iter()
-        .chain(local(&self.local))
-        .chain(local(&self.port))
-        .chain([&self.east_west, &self.north_south].into_iter().flat_map(|l| [l.latency_ps, l.flit_ps]))
-        .chain(self.barrier.iter().map(|p| p.ps))
-        .chain(self.reset_ps);
+        let times = timing
+            .named()
+            .map(|(_, ps)| ps)
+            .into_iter()
+            .chain(local(&self.local))
+            .chain(local(&self.port))
+            .chain([&self.east_west, &self.north_south].into_iter().flat_map(|l| [l.latency_ps, l.flit_ps]))
+            .chain(self.barrier.points.iter().map(|p| p.ps))
+            .chain(self.barrier.tree.iter().flat_map(|tree| [tree.base_ps, tree.level_ps]))
+            .chain(self.reset_ps);
         if let Some(bad) = times.into_iter().find(|ps| *ps > LONGEST_PS) {
             found.push(format!("a time of {bad} ps; the longest is {LONGEST_PS} ps"));
         }
@@ -408,10 +400,15 @@ impl ChipSpec {
         if self.width == 0 || self.height == 0 || self.cores_per_router == 0 {
             found.push("a dimension of the mesh is 0".into());
         }
-        if self.barrier.is_empty() {
-            found.push("the barrier has no points".into());
+        if self.barrier.points.is_empty() == self.barrier.tree.is_none() {
+            found.push("the barrier has neither points nor a tree, or both".into());
         }
-        if self.barrier.windows(2).any(|w| w[0].routers >= w[1].routers) {
+        if let SyncPolicy::FixedTick { period_ps, .. } = self.sync
+            && !(1..=LONGEST_PS).contains(&period_ps)
+        {
+            found.push(format!("a tick of {period_ps} ps; a fixed tick is 1 to {LONGEST_PS} ps"));
+        }
+        if self.barrier.points.windows(2).any(|w| w[0].routers >= w[1].routers) {
             found.push("the barrier's points must ascend by routers".into());
         }
         let (core, registers) = (&self.core, &self.registers);
@@ -472,18 +469,6 @@ mod tests {
     }
 
     #[test]
-    fn the_barrier_is_exact_at_its_points_and_between_them_elsewhere() {
-        let mut spec = ChipSpec::preset("loihi1-davies2018").unwrap();
-        assert_eq!(spec.barrier_ps(), 465_000);
-        (spec.width, spec.height) = (1, 1);
-        assert_eq!(spec.barrier_ps(), 113_000);
-        (spec.width, spec.height) = (3, 1);
-        assert!((113_000..465_000).contains(&spec.barrier_ps()));
-        (spec.width, spec.height) = (64, 64);
-        assert_eq!(spec.barrier_ps(), 465_000);
-    }
-
-    #[test]
     fn synapse_rows_are_counted_in_words() {
         let core = ChipSpec::preset("loihi1-davies2018").unwrap().core;
         // A 10-bit header for each 64 synapses of 25 bits, each block rounded up to 64-bit words.
@@ -496,12 +481,5 @@ mod tests {
         assert_eq!(core.row_words(65), 27);
         assert_eq!(core.row_words(128), 52);
         assert_eq!(core.row_words(131), 54);
-    }
-
-    #[test]
-    fn a_fixed_tick_is_a_typed_not_yet() {
-        let mut spec = ChipSpec::preset("generic-28nm").unwrap();
-        spec.sync = SyncPolicy::FixedTick { period_ps: 1 };
-        assert!(spec.check_supported().unwrap_err().to_string().contains("not built yet"));
     }
 }

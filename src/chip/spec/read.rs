@@ -1,8 +1,8 @@
 //! Reading of chips: whole ones from TOML, and the changes a run configuration makes.
 
 use super::{
-    BarrierPoint, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut, LONGEST_PS, MOST_CORES,
-    MOST_FLITS, PortPlace, Registers, SyncPolicy,
+    Barrier, BarrierPoint, BarrierTree, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut,
+    LONGEST_PS, Late, MOST_CORES, MOST_FLITS, PortPlace, Registers, SyncPolicy,
 };
 use crate::chip::neurons::{Analog, OverflowProfile};
 use crate::error::{Error, Problem, all_well};
@@ -56,8 +56,14 @@ impl ChipSpec {
         if let Some(name) = read_routing(table) {
             self.routing = name;
         }
-        if let Some(sync) = read_sync(table) {
-            self.sync = sync;
+        match (self.sync, table.has("sync")) {
+            (SyncPolicy::FixedTick { period_ps, late }, false) => {
+                self.sync = SyncPolicy::FixedTick {
+                    period_ps: table.whole("tick_ps", 1, LONGEST_PS as i64).map_or(period_ps, |ps| ps as u64),
+                    late: table.choice("late", &Late::NAMED).unwrap_or(late),
+                }
+            }
+            _ => self.sync = read_sync(table).unwrap_or(self.sync),
         }
         let (w, h) = (self.width, self.height);
         let ports = [("input", "input_at", &mut self.input), ("output", "output_at", &mut self.output)];
@@ -120,14 +126,59 @@ fn read_routing(table: &Table<'_>) -> Option<String> {
 /// When spikes from outside act, by name.
 const INPUTS: [(&str, bool); 2] = [("next-tick", false), ("same-tick", true)];
 
+/// The policy of `sync`; with `tick_ps` and `late` where ticks are fixed.
 fn read_sync(table: &Table<'_>) -> Option<SyncPolicy> {
     let fixed = table.choice("sync", &[("barrier", false), ("fixed-tick", true)])?;
-    Some(if fixed {
-        // No length is demanded yet of what is not built yet.
-        SyncPolicy::FixedTick { period_ps: table.whole("tick_ps", 1, i64::MAX).unwrap_or(1) as u64 }
-    } else {
-        SyncPolicy::Barrier
-    })
+    let late = table.choice("late", &Late::NAMED);
+    if !fixed {
+        for key in ["tick_ps", "late"].into_iter().filter(|key| table.has(key)) {
+            table.problem(
+                key,
+                format!("`{key}` is for ticks of fixed length"),
+                "say sync = \"fixed-tick\", or take it out",
+            );
+        }
+        return Some(SyncPolicy::Barrier);
+    }
+    let period_ps = table.required_whole("tick_ps", 1, LONGEST_PS as i64) as u64;
+    Some(SyncPolicy::FixedTick { period_ps, late: late.unwrap_or(Late::Deliver) })
+}
+
+fn read_barrier(sync: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> Barrier {
+    let time = LONGEST_PS as i64;
+    let points = sync.tables("barrier").into_iter().map(|point| {
+        citations.insert(point.path().to_owned(), read_citation(&point));
+        BarrierPoint {
+            routers: point.required_whole("routers", 1, 1 << 31) as u32,
+            ps: point.required_whole("ps", 0, time) as u64,
+        }
+    });
+    let points = points.collect();
+    let tree = sync.table("tree");
+    let tree = tree.is_present().then(|| {
+        citations.insert(tree.path().to_owned(), read_citation(&tree));
+        BarrierTree {
+            branches: tree.required_whole("branches", 2, 1 << 16) as u32,
+            level_ps: tree.required_whole("level_ps", 0, time) as u64,
+            base_ps: tree.required_whole("base_ps", 0, time) as u64,
+        }
+    });
+    Barrier {
+        points,
+        steps: sync.choice("between", &[("line", false), ("step", true)]).unwrap_or(false),
+        used_only: sync.choice("over", &[("mesh", false), ("used", true)]).unwrap_or(false),
+        tree,
+    }
+}
+
+/// A time in picoseconds that a file may leave out; then it is none, and the citation says that this is assumed.
+fn optional_time(table: &Table<'_>, key: &str, citations: &mut BTreeMap<String, Citation>) -> u64 {
+    if table.has(key) {
+        return cited(table, key, 0, LONGEST_PS as i64, citations) as u64;
+    }
+    let source = "the file does not name it; taken as no time".into();
+    citations.insert(table.key_path(key), Citation { evidence: "assumed".into(), source });
+    0
 }
 
 /// A whole number that may carry its source.
@@ -216,18 +267,17 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         synaptic_operation_ps: whole(&timing, "synaptic_operation_ps", 0, time) as u64,
         update_active_ps: whole(&timing, "update_active_ps", 0, time) as u64,
         update_idle_ps: whole(&timing, "update_idle_ps", 0, time) as u64,
+        spike_ps: optional_time(&timing, "spike_ps", citations),
+        packet_ps: optional_time(&timing, "packet_ps", citations),
+        encode_ps: optional_time(&timing, "encode_ps", citations),
+        arbitrate_ps: optional_time(&timing, "arbitrate_ps", citations),
+        handshake_ps: optional_time(&timing, "handshake_ps", citations),
+        learning_update_ps: optional_time(&timing, "learning_update_ps", citations),
+        trace_update_ps: optional_time(&timing, "trace_update_ps", citations),
     };
     let sync = root.table("sync");
-    let reset_ps = sync.has("reset_ps").then(|| whole(&sync, "reset_ps", 0, time) as u64);
-    let points = sync.tables("barrier");
-    let barrier = points.iter().map(|point| {
-        citations.insert(point.path().to_owned(), read_citation(point));
-        BarrierPoint {
-            routers: point.required_whole("routers", 1, 1 << 31) as u32,
-            ps: point.required_whole("ps", 0, time) as u64,
-        }
-    });
-    let barrier = barrier.collect();
+    let reset_ps = sync.has("reset_ps").then(|| cited(&sync, "reset_ps", 0, time, citations) as u64);
+    let barrier = read_barrier(&sync, citations);
     let neurons = root.table("neurons");
     let network = root.table("packets");
     ChipSpec {
