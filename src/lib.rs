@@ -42,6 +42,7 @@ mod npz;
 pub mod report;
 pub mod route;
 pub mod run;
+pub mod sanafe;
 mod toml_reader;
 
 pub use error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};

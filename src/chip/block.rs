@@ -23,14 +23,24 @@ pub struct CoreBlock {
 }
 
 /// What one core did in its last tick.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CoreWork {
-    pub(super) axon_events: u64,
-    pub(super) synaptic_operations: u64,
-    pub(super) updates_active: u64,
-    pub(super) updates_idle: u64,
-    pub(super) learning_updates: u64,
-    pub(super) trace_updates: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreWork {
+    /// Axon events taken.
+    pub axon_events: u64,
+    /// Synapses read for them.
+    pub synaptic_operations: u64,
+    /// Updates of neurons with something to do.
+    pub updates_active: u64,
+    /// Updates of neurons with nothing to do.
+    pub updates_idle: u64,
+    /// Evaluations of a learning rule.
+    pub learning_updates: u64,
+    /// Updates of a trace.
+    pub trace_updates: u64,
+    /// Spikes.
+    pub spikes: u64,
+    /// Packets made of them; known once the tick's spikes are exchanged.
+    pub packets: u64,
 }
 
 impl CoreBlock {
@@ -73,6 +83,8 @@ impl CoreBlock {
                 updates_idle: after.updates_idle - before.updates_idle,
                 learning_updates: after.learning_updates - before.learning_updates,
                 trace_updates: after.trace_updates - before.trace_updates,
+                spikes: after.spikes - before.spikes,
+                packets: 0,
             };
         }
     }
@@ -87,8 +99,10 @@ impl CoreBlock {
         std::mem::take(&mut self.slots[core].spikes)
     }
 
-    pub(super) fn give_back(&mut self, core: usize, spikes: Vec<Spike>) {
+    /// Returns them, with the number of packets they became.
+    pub(super) fn give_back(&mut self, core: usize, spikes: Vec<Spike>, packets: u64) {
         self.slots[core].spikes = spikes;
+        self.slots[core].work.packets = packets;
     }
 
     /// Numbers the sample that starts.

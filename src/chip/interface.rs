@@ -412,6 +412,11 @@ impl Interface {
         &self.tables.lost
     }
 
+    /// What the barrier takes, in picoseconds.
+    pub fn barrier_ps(&self) -> u64 {
+        self.tables.barrier_ps
+    }
+
     /// Packets of the last tick, in the order they were handed to the mesh.
     pub fn records(&self) -> impl Iterator<Item = &PacketRecord> {
         self.records.iter()
@@ -532,7 +537,7 @@ impl Interface {
             + work.updates_idle * timing.update_idle_ps
             + spikes.len() as u64 * timing.spike_ps
             + made * timing.packet_out_ps();
-        blocks[block].give_back(place, spikes);
+        blocks[block].give_back(place, spikes, made);
         spans.work_ps += own_ps;
         if let Some(deadline) = &mut self.deadline {
             deadline.core_done(core, endpoint, behind_ps + own_ps);

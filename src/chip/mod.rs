@@ -12,7 +12,7 @@ mod neurons;
 mod ranc;
 mod spec;
 
-pub use block::CoreBlock;
+pub use block::{CoreBlock, CoreWork};
 pub use deadline::{LATENESS_MOST, LateCounters};
 pub use image::{
     ChipImage, CoreImage, FanOutTable, IMAGE_VERSION, NetworkEntry, PopulationEntry, Readout, Route,
@@ -101,6 +101,14 @@ impl Chip {
     pub fn reset(&mut self) {
         self.blocks.iter_mut().for_each(CoreBlock::reset);
         self.interface.count_reset();
+    }
+
+    /// What every core in use did in the last tick, in the order of the image.
+    pub fn work(&self) -> impl Iterator<Item = CoreWork> + '_ {
+        (0..self.interface.core_count()).map(|core| {
+            let (block, place) = Interface::place(core);
+            self.blocks[block].work(place)
+        })
     }
 
     /// Everything counted since the chip was loaded.

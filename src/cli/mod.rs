@@ -11,6 +11,7 @@ mod price;
 mod ranc;
 mod route;
 mod run;
+mod sanafe;
 
 use crate::config::{NetworkSource, RunConfig};
 use crate::error::{Error, ErrorKind};
@@ -37,6 +38,8 @@ enum Command {
     Map(map::Arguments),
     /// Run RANC's own files: its potentials, spikes and output bus, and hops, latency and energy on top
     Ranc(ranc::Arguments),
+    /// Run SANA-FE's networks step by step, for comparisons with it
+    Sanafe(sanafe::Arguments),
     /// Compare routing strategies on a mesh: latency, throughput, loads and energy under the same traffic
     Route(Box<route::Arguments>),
     /// Try ticks of fixed length: how short one may be before late spikes show
@@ -82,6 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Command::Run(arguments) => run::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
         Command::Ranc(arguments) => ranc::run(&arguments),
+        Command::Sanafe(arguments) => sanafe::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
         Command::Deadline(arguments) => deadline::run(&arguments),
         Command::Price(arguments) => price::run(&arguments),

@@ -262,6 +262,22 @@ impl EnergyTable {
         }
     }
 
+    /// The table with another price of a cause, a decimal in picojoules at the same supply.
+    ///
+    /// # Errors
+    /// There is no such cause, or the text is no such decimal.
+    pub fn with_price(&self, cause: &str, pj: &str, source: &str) -> Result<Self, Error> {
+        let mut table = self.clone();
+        let price = table.prices.get_mut(cause).zip(micro_units(pj, 12));
+        let Some((price, value)) = price else {
+            let what = format!("`{pj}` pJ is no price, or `{cause}` no cause");
+            return Err(Error::one(ErrorKind::Invalid, &*self.name, what, "a decimal without an exponent"));
+        };
+        price.amount = Amount::Known(Banded { value, least: value, most: Some(value), stated: false });
+        price.citation.source = source.to_owned();
+        Ok(table)
+    }
+
     /// The table with its clock at another frequency, a decimal in MHz.
     ///
     /// # Errors

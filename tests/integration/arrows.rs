@@ -21,7 +21,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["chip", "mapper", "network", "run", "toml_reader"]),
     // Traffic of a run is replayed without the network behind it; pages look alike.
     ("route", &["chip", "digest", "energy", "report", "run", "toml_reader"]),
-    ("cli", &["chip", "config", "energy", "mapper", "network", "npz", "report", "route", "run"]),
+    // A compatibility profile that only the command line knows.
+    ("sanafe", &["chip", "npz"]),
+    ("cli", &["chip", "config", "energy", "mapper", "network", "npz", "report", "route", "run", "sanafe"]),
     (
         "lib",
         &[
@@ -37,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "route",
             "run",
+            "sanafe",
             "toml_reader",
         ],
     ),

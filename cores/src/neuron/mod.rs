@@ -13,6 +13,7 @@ mod ranc;
 mod refractory_lif;
 mod reset_lif;
 mod resonate_fire;
+mod sanafe_lif;
 mod spinnaker_izhikevich;
 mod spinnaker_lif;
 mod ternary_lif;
@@ -470,6 +471,8 @@ models! {
     TinyOdin(tiny_odin),
     /// ODIN's LIF with calcium.
     Odin(odin),
+    /// SANA-FE's LIF, for comparisons with that simulator.
+    SanafeLif(sanafe_lif),
 }
 
 impl ModelKind {

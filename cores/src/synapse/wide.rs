@@ -72,6 +72,13 @@ fn unpack(place: u32) -> (u32, u8) {
 }
 
 impl WideRowsBuilder {
+    /// Takes memory for so many rows and synapses at once.
+    pub fn with_room(mut self, rows: usize, synapses: usize) -> Self {
+        self.rows.offsets.reserve_exact(rows);
+        self.rows.synapses.reserve_exact(synapses);
+        self
+    }
+
     /// Adds a row; returns its axon.
     ///
     /// # Errors

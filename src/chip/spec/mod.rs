@@ -264,6 +264,7 @@ pub struct ChipSpec {
 /// Embedded chips: (name, text).
 const PRESETS: &[(&str, &str)] = &[
     ("loihi1-davies2018", include_str!("../presets/loihi1-davies2018.toml")),
+    ("loihi1-nahuku", include_str!("../presets/loihi1-nahuku.toml")),
     ("loihi2-like", include_str!("../presets/loihi2-like.toml")),
     ("truenorth", include_str!("../presets/truenorth.toml")),
     ("spinnaker1", include_str!("../presets/spinnaker1.toml")),
