@@ -4,8 +4,8 @@ use crate::neuron::{Discipline, Draws, Model, Overflow, OverflowKind, Spike, Ste
 use crate::plasticity::{Plastic, PlasticRows, Streams};
 use crate::registers::{ParameterError, Parameters};
 use crate::synapse::{
-    AccumulatorRing, AxonRing, Crossbar, DenseRows, Scheduled, SharedRows, SparseRows, SynapseError,
-    SynapseStore, WideRows,
+    AccumulatorRing, AxonRing, Crossbar, DenseRows, NarrowRows, Scheduled, SharedRows, SparseRows,
+    SynapseError, SynapseStore, WideRows,
 };
 use crate::{AxonId, CoreCounters, NeuronId};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub enum Synapses {
     Wide(WideRows),
     /// Rows addressed by (axon -> row and offset), for kernels that many axons share.
     Shared(SharedRows),
+    /// Sparse rows of 16-bit weights without delays.
+    Narrow(NarrowRows),
 }
 
 impl Synapses {
@@ -34,6 +36,7 @@ impl Synapses {
             Synapses::Crossbar(crossbar) => crossbar,
             Synapses::Dense(rows) => rows,
             Synapses::Wide(rows) => rows,
+            Synapses::Narrow(rows) => rows,
             Synapses::Shared(rows) => rows,
         }
     }
@@ -48,6 +51,7 @@ impl Synapses {
             Synapses::Crossbar(crossbar) => crossbar.validate(targets),
             Synapses::Dense(rows) => rows.validate(targets),
             Synapses::Wide(rows) => rows.validate(targets),
+            Synapses::Narrow(rows) => rows.validate(targets),
             Synapses::Shared(rows) => rows.validate(targets),
         }
     }
@@ -361,18 +365,25 @@ impl Core {
     /// Brings the row of an axon near, for an event that will be delivered soon; without effect on results.
     #[inline]
     pub fn touch(&self, axon: AxonId) {
-        if let Synapses::Sparse(rows) = &*self.synapses
-            && axon.0 < self.fixed_axons
-        {
-            rows.touch(axon);
+        if axon.0 >= self.fixed_axons {
+            return;
+        }
+        match &*self.synapses {
+            Synapses::Sparse(rows) => rows.touch(axon),
+            Synapses::Wide(rows) => rows.touch(axon),
+            Synapses::Narrow(rows) => rows.touch(axon),
+            Synapses::Crossbar(_) | Synapses::Dense(_) | Synapses::Shared(_) => {}
         }
     }
 
     /// The step before [`Core::touch`]: brings near where the row lies.
     #[inline]
     pub fn approach(&self, axon: AxonId) {
-        if let Synapses::Sparse(rows) = &*self.synapses {
-            rows.approach(axon);
+        match &*self.synapses {
+            Synapses::Sparse(rows) => rows.approach(axon),
+            Synapses::Wide(rows) => rows.approach(axon),
+            Synapses::Narrow(rows) => rows.approach(axon),
+            Synapses::Crossbar(_) | Synapses::Dense(_) | Synapses::Shared(_) => {}
         }
     }
 
@@ -653,6 +664,7 @@ fn deliver_fixed(
         Synapses::Crossbar(crossbar) => crossbar.deliver(axon, payload, delay_slot, ring),
         Synapses::Dense(rows) => rows.deliver(axon, payload, delay_slot, ring),
         Synapses::Wide(rows) => rows.deliver(axon, payload, delay_slot, ring),
+        Synapses::Narrow(rows) => rows.deliver(axon, payload, delay_slot, ring),
         Synapses::Shared(rows) => rows.deliver(axon, payload, delay_slot, ring),
     }
 }

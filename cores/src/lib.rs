@@ -33,9 +33,9 @@ pub use plasticity::{
 };
 pub use registers::{Column, ParameterError, Parameters, Per, Register, Role};
 pub use synapse::{
-    AccumulatorRing, AxonRing, Crossbar, CrossbarRow, DenseRow, DenseRows, Scheduled, SharedRows,
-    SharedRowsBuilder, SignMode, SparseRows, SparseRowsBuilder, Synapse, SynapseError, SynapseStore,
-    Truncation, WeightFormat, WideRows, WideRowsBuilder,
+    AccumulatorRing, AxonRing, Crossbar, CrossbarRow, DenseRow, DenseRows, NarrowRows, RowWord, Scheduled,
+    SharedRows, SharedRowsBuilder, SignMode, SparseRows, SparseRowsBuilder, Synapse, SynapseError,
+    SynapseStore, Truncation, WeightFormat, WideRows, WordRows, WordRowsBuilder,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,11 @@
 //! A chip image of a graph, placed as SANA-FE places it.
 
 use super::graph::{Graph, fault};
-use crate::chip::{
-    ChipImage, ChipSpec, CoreImage, FanOutTable, INPUT_PORT, NetworkEntry, PopulationEntry, Readout, Route,
-};
+use crate::chip::{ChipImage, ChipSpec, CoreImage, FanOutTable, NetworkEntry, PopulationEntry, Readout, Route};
 use crate::error::Error;
 use spikemesh_cores::{
-    AxonId, Column, CoreConfig, ModelKind, NeuronId, Parameters, Synapse, Synapses, WideRows, WideRowsBuilder,
+    AxonId, Column, CoreConfig, ModelKind, NeuronId, Parameters, RowWord, Synapse, Synapses, WordRows,
+    WordRowsBuilder,
 };
 use std::sync::Arc;
 
@@ -54,105 +53,142 @@ struct Size {
     targets: usize,
 }
 
+/// A graph with its cores placed.
+struct Plan<'a> {
+    graph: &'a dyn Graph,
+    /// Core of each neuron, as SANA-FE numbers cores.
+    core_of: Vec<u8>,
+    sizes: Vec<Size>,
+    /// Our number of each core.
+    places: Vec<u32>,
+    /// Cores in the order of our numbers.
+    order: Vec<usize>,
+    count_bits: u32,
+    /// Whether weights and targets fit 16 bits.
+    narrow: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn new(graph: &'a dyn Graph, width: u32) -> Self {
+        let starts = graph.cores();
+        let cores = starts.len() - 1;
+        let own = |c: usize| std::iter::repeat_n(c as u8, (starts[c + 1] - starts[c]) as usize);
+        let core_of: Vec<u8> = (0..cores).flat_map(own).collect();
+        let places: Vec<u32> = (0..cores as u32).map(|core| place(core, width)).collect();
+        let mut order: Vec<usize> = (0..cores).collect();
+        order.sort_unstable_by_key(|core| places[*core]);
+        let count_bits = if graph.force_update() { 0 } else { COUNT_BITS };
+        let mut sizes = vec![Size::default(); cores];
+        let mut narrow = count_bits == 0;
+        let mut row = Row { synapses: Vec::new() };
+        for (neuron, from) in (0..).zip(&core_of) {
+            for (core, run) in row.by_core(graph, &core_of, neuron) {
+                sizes[core].rows += 1;
+                sizes[core].synapses += run.len();
+                sizes[usize::from(*from)].targets += 1;
+                narrow &= run.iter().all(|(_, weight)| i16::try_from(*weight).is_ok());
+            }
+        }
+        Self { graph, core_of, sizes, places, order, count_bits, narrow }
+    }
+
+    /// Fills the stores of all cores, and the tables of where their spikes go.
+    fn fill<W: RowWord>(&self, wrap: fn(WordRows<W>) -> Synapses) -> Result<Filled, Error> {
+        let starts = self.graph.cores();
+        let cores = self.sizes.len();
+        let store = |c: usize| {
+            WordRows::<W>::builder(starts[c + 1] - starts[c])
+                .with_room(self.sizes[c].rows, self.sizes[c].synapses)
+        };
+        let mut stores: Vec<WordRowsBuilder<W>> = (0..cores).map(store).collect();
+        let table = |size: &Size| FanOutTable {
+            routes: Vec::with_capacity(size.targets),
+            targets: Vec::with_capacity(size.targets),
+            ..FanOutTable::default()
+        };
+        let mut tables: Vec<FanOutTable> = self.sizes.iter().map(table).collect();
+        let mut entry_of = vec![0u32; cores];
+        self.order.iter().zip(0..).for_each(|(core, entry)| entry_of[*core] = entry);
+        let (mut routes, mut known) = (Vec::new(), vec![u32::MAX; cores * cores]);
+        let (mut row, mut words) = (Row { synapses: Vec::new() }, Vec::new());
+        let (mut own_routes, mut own_targets) = (Vec::new(), Vec::new());
+        for (neuron, from) in (0..).zip(self.core_of.iter().map(|core| usize::from(*core))) {
+            (own_routes.clear(), own_targets.clear());
+            for (core, run) in row.by_core(self.graph, &self.core_of, neuron) {
+                words.clear();
+                words.extend(run.iter().map(|&(target, weight)| Synapse {
+                    target: NeuronId(target - starts[core]),
+                    weight: (weight << self.count_bits) + i32::from(self.count_bits > 0),
+                    delay: 0,
+                }));
+                let place = || format!("synapses of neuron {neuron}");
+                let AxonId(axon) =
+                    stores[core].push_row(&words).map_err(|e| fault(place(), e.to_string(), ""))?;
+                let route = &mut known[from * cores + core];
+                if *route == u32::MAX {
+                    *route = routes.len() as u32;
+                    routes.push(Route { source: self.places[from], destinations: vec![self.places[core]] });
+                }
+                own_routes.push(*route);
+                own_targets.push((entry_of[core], axon));
+            }
+            tables[from].push(&own_routes, &own_targets);
+        }
+        let stores = stores.into_iter().map(|store| Arc::new(wrap(store.build()))).collect();
+        Ok(Filled { routes, stores, tables: tables.into_iter().map(Arc::new).collect() })
+    }
+
+    /// The image of a core.
+    fn core(&self, core: usize, filled: &Filled) -> Result<CoreImage, Error> {
+        let starts = self.graph.cores();
+        let numbers: Vec<u32> = (starts[core]..starts[core + 1]).collect();
+        let column = |i: usize| Column::Each(numbers.iter().map(|n| self.graph.neuron(*n)[i]).collect());
+        let registers = [
+            ("threshold", column(0)),
+            ("bias", column(1)),
+            ("initial", column(2)),
+            ("leak", self.graph.leak().into()),
+            ("force_update", i64::from(self.graph.force_update()).into()),
+            ("count_bits", i64::from(self.count_bits).into()),
+        ];
+        let parameters = Parameters::new(ModelKind::SanafeLif, numbers.len(), registers).map_err(|errors| {
+            let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            fault(format!("core {core}"), words.join("; "), "")
+        })?;
+        let config =
+            CoreConfig { neurons: numbers, ..CoreConfig::new(parameters, Arc::clone(&filled.stores[core])) };
+        Ok(CoreImage { core: self.places[core], config, fan_out: Arc::clone(&filled.tables[core]) })
+    }
+}
+
+/// What lies between neurons; stores and tables by core.
+struct Filled {
+    routes: Vec<Route>,
+    stores: Vec<Arc<Synapses>>,
+    tables: Vec<Arc<FanOutTable>>,
+}
+
 /// Builds the image of a graph.
 ///
 /// # Errors
-/// A register or sum that the neuron model does not hold.
+/// A register or weight that the neuron model or its store does not hold.
 pub fn build(graph: &dyn Graph) -> Result<ChipImage, Error> {
     let mut spec = ChipSpec::preset(PRESET)?;
     // SANA-FE limits neurons a core alone.
     (spec.core.in_axons, spec.core.out_axons, spec.core.synapse_words) =
         (u32::MAX >> 1, u32::MAX >> 1, 1 << 40);
     spec.timing.synaptic_operation_ps = graph.synaptic_operation_ps();
-    let starts = graph.cores();
-    let (cores, neurons) = (starts.len() - 1, starts.last().copied().unwrap_or(0));
-    let core_of: Vec<u8> =
-        (0..cores).flat_map(|c| std::iter::repeat_n(c as u8, (starts[c + 1] - starts[c]) as usize)).collect();
-    let mut row = Row { synapses: Vec::new() };
-    let mut sizes = vec![Size::default(); cores];
-    for neuron in 0..neurons {
-        let mut targets = 0;
-        for (core, run) in row.by_core(graph, &core_of, neuron) {
-            sizes[core].rows += 1;
-            sizes[core].synapses += run.len();
-            targets += 1;
-        }
-        sizes[usize::from(core_of[neuron as usize])].targets += targets;
-    }
-    let entry = |core: usize| place(core as u32, spec.width.into());
-    let mut order: Vec<usize> = (0..cores).collect();
-    order.sort_unstable_by_key(|core| entry(*core));
-    let mut entry_of = vec![0u32; cores];
-    order.iter().zip(0..).for_each(|(core, i)| entry_of[*core] = i);
-    let mut stores: Vec<WideRowsBuilder> = (0..cores)
-        .map(|c| WideRows::builder(starts[c + 1] - starts[c]).with_room(sizes[c].rows, sizes[c].synapses))
-        .collect();
-    let mut tables: Vec<FanOutTable> = (0..cores)
-        .map(|c| FanOutTable {
-            routes: Vec::with_capacity(sizes[c].targets),
-            targets: Vec::with_capacity(sizes[c].targets),
-            ..FanOutTable::default()
-        })
-        .collect();
-    let mut routes = Vec::new();
-    let mut known = vec![u32::MAX; cores * cores];
-    let count_bits = if graph.force_update() { 0 } else { COUNT_BITS };
-    let mut words = Vec::new();
-    let (mut own_routes, mut own_targets) = (Vec::new(), Vec::new());
-    for neuron in 0..neurons {
-        let from = usize::from(core_of[neuron as usize]);
-        (own_routes.clear(), own_targets.clear());
-        for (core, run) in row.by_core(graph, &core_of, neuron) {
-            words.clear();
-            words.extend(run.iter().map(|&(target, weight)| Synapse {
-                target: NeuronId(target - starts[core]),
-                weight: (weight << count_bits) + i32::from(count_bits > 0),
-                delay: 0,
-            }));
-            let AxonId(axon) = stores[core]
-                .push_row(&words)
-                .map_err(|e| fault(format!("neuron {neuron}"), e.to_string(), ""))?;
-            let route = &mut known[from * cores + core];
-            if *route == u32::MAX {
-                *route = routes.len() as u32;
-                routes.push(Route { source: entry(from), destinations: vec![entry(core)] });
-            }
-            own_routes.push(*route);
-            own_targets.push((entry_of[core], axon));
-        }
-        tables[from].push(&own_routes, &own_targets);
-    }
-    let mut stores: Vec<Option<WideRows>> = stores.into_iter().map(|store| Some(store.build())).collect();
-    let mut images = Vec::with_capacity(cores);
-    for &core in &order {
-        let numbers: Vec<u32> = (starts[core]..starts[core + 1]).collect();
-        let column = |i: usize| Column::Each(numbers.iter().map(|n| graph.neuron(*n)[i]).collect());
-        let registers = [
-            ("threshold", column(0)),
-            ("bias", column(1)),
-            ("initial", column(2)),
-            ("leak", graph.leak().into()),
-            ("force_update", i64::from(graph.force_update()).into()),
-            ("count_bits", i64::from(count_bits).into()),
-        ];
-        let parameters = Parameters::new(ModelKind::SanafeLif, numbers.len(), registers).map_err(|errors| {
-            let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            fault(format!("core {core}"), words.join("; "), "")
-        })?;
-        let store = stores[core].take().unwrap_or_default();
-        let config =
-            CoreConfig { neurons: numbers, ..CoreConfig::new(parameters, Arc::new(Synapses::Wide(store))) };
-        let fan_out = Arc::new(std::mem::take(&mut tables[core]));
-        images.push(CoreImage { core: entry(core), config, fan_out });
-    }
+    let plan = Plan::new(graph, spec.width.into());
+    let filled = if plan.narrow { plan.fill(Synapses::Narrow)? } else { plan.fill(Synapses::Wide)? };
+    let cores: Result<Vec<_>, _> = plan.order.iter().map(|core| plan.core(*core, &filled)).collect();
+    let size = plan.core_of.len() as u32;
     let network = NetworkEntry {
         name: graph.name(),
-        populations: vec![PopulationEntry { name: "p".into(), first: 0, size: neurons, is_input: false }],
+        populations: vec![PopulationEntry { name: "p".into(), first: 0, size, is_input: false }],
         inputs: Vec::new(),
         outputs: Vec::new(),
         readout: Readout::SpikeCount,
         output_rests: Vec::new(),
     };
-    debug_assert!(spec.topology().is_ok_and(|mesh| mesh.port(INPUT_PORT).is_some()));
-    Ok(ChipImage { spec, network, routes, input_fan_out: Arc::new(FanOutTable::default()), cores: images })
+    Ok(ChipImage { spec, network, routes: filled.routes, input_fan_out: Arc::default(), cores: cores? })
 }

@@ -3,7 +3,7 @@
 use crate::chip::{Chip, ChipCounters, ChipImage, CoreTiming, CoreWork, TickSpikes};
 use crate::error::Error;
 use serde::Serialize;
-use spikemesh_router::{Level, Topology};
+use spikemesh_router::Topology;
 
 /// What happened in a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,28 +62,27 @@ pub struct Record {
 }
 
 impl Record {
-    /// Runs a graph's image for so many steps.
+    /// Runs a chip, fresh from a graph's image, for so many steps.
     ///
     /// # Errors
-    /// The image cannot be loaded.
-    pub fn run(image: &ChipImage, level: Level, steps: u32) -> Result<Self, Error> {
-        let mut chip = Chip::load(image, level)?;
+    /// The image's mesh cannot be.
+    pub fn run(chip: &mut Chip, image: &ChipImage, steps: u32) -> Result<Self, Error> {
         let timing = &image.spec.timing;
         let mut spikes = TickSpikes::default();
         let mut all: Vec<StepCounts> = Vec::with_capacity(steps as usize);
         for _ in 0..steps {
             chip.tick(&[], false, &mut spikes);
             if let Some(before) = all.last_mut() {
-                before.received(&chip, timing);
+                before.received(chip, timing);
             }
-            all.push(StepCounts::sent(&chip, timing, spikes.tick_ps));
+            all.push(StepCounts::sent(chip, timing, spikes.tick_ps));
         }
         let mut counters = chip.counters();
         let hops = hops(&image.spec.topology()?, &counters);
         // What the last step sent is received in one tick more, of which nothing else counts.
         chip.tick(&[], false, &mut spikes);
         if let Some(last) = all.last_mut() {
-            last.received(&chip, timing);
+            last.received(chip, timing);
         }
         for ((_, counted), (_, after)) in counters.cores.iter_mut().zip(chip.counters().cores) {
             counted.axon_events = after.axon_events;

@@ -26,6 +26,7 @@ mod recording;
 mod registers;
 mod report;
 mod route;
+mod sanafe;
 #[cfg(feature = "nir")]
 mod shared_kernels;
 mod support;

@@ -16,7 +16,7 @@ pub use dense::{DenseRow, DenseRows};
 pub use shared::{SharedRows, SharedRowsBuilder};
 pub use sparse::{SparseRows, SparseRowsBuilder};
 pub use weight_format::{SignMode, Truncation, WeightFormat};
-pub use wide::{WideRows, WideRowsBuilder};
+pub use wide::{NarrowRows, RowWord, WideRows, WordRows, WordRowsBuilder};
 
 use crate::{AxonId, NeuronId};
 
