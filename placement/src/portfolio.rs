@@ -260,6 +260,9 @@ struct Portfolio<'a, M> {
 /// Pins and sources of a problem whose cores are swapped several times.
 const FEW: u64 = 100_000;
 
+/// Visits of every vertex from which soft room wins on large problems.
+const OFTEN: f64 = 40.0;
+
 /// A kind of search, for trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -371,10 +374,12 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         starts.sort_by_key(|(_, found)| found.0);
         let trial = self.budget / 24;
         let mut trials: Vec<(i64, usize, Kind)> = Vec::new();
-        // Where nets fill more than the caches, there is no time for trials: moves and swaps lose nothing of a good start.
+        // Where nets fill more than the caches, there is no time for trials: soft room wins where every vertex is visited often
+        // enough; before, moves and swaps, which lose nothing of a good start.
         let tried = match self.options.effort {
             _ if large => {
-                trials.push((0, 0, Kind::Hard));
+                let often = self.run.sweeps(self.budget.saturating_sub(self.run.work)) >= OFTEN;
+                trials.push((0, 0, if often { Kind::Flat } else { Kind::Hard }));
                 0
             }
             Effort::Fast => 1,
