@@ -32,7 +32,7 @@ impl Cost {
         let routers = width * height;
         let mut cost = Cost::default();
         let mut seen = vec![u32::MAX; cores];
-        let mut flows: Vec<std::collections::BTreeMap<u32, f64>> = vec![Default::default(); cores];
+        let mut flows = Flows(vec![Vec::new(); cores]);
         let [mut east, mut west, mut north, mut south] = [(); 4].map(|()| vec![0.0f64; routers]);
         let mut reached = Vec::new();
         let mut span = vec![(0, 0); width];
@@ -55,8 +55,7 @@ impl Cost {
             for &there in &reached {
                 let (x, y) = grid.coord(there);
                 cost.hops_unicast += rate * f64::from(grid.distance(own, there));
-                *flows[own as usize].entry(there).or_default() += rate;
-                *flows[there as usize].entry(own).or_default() += rate;
+                flows.add(own, there, rate);
                 (x0, x1, y0, y1) = (x0.min(x), x1.max(x), y0.min(y), y1.max(y));
                 span[x] = (span[x].0.min(y), span[x].1.max(y));
                 routers_reached.push(there as usize / grid.each);
@@ -83,12 +82,33 @@ impl Cost {
     }
 }
 
+/// What each pair of cores sends each other: by the first, from itself to the last that it has to do with. A map of pairs
+/// takes minutes where a million neurons send to most cores each.
+struct Flows(Vec<Vec<f64>>);
+
+impl Flows {
+    fn add(&mut self, a: u32, b: u32, rate: f64) {
+        let (first, apart) = (a.min(b) as usize, a.abs_diff(b) as usize);
+        let row = &mut self.0[first];
+        if row.len() <= apart {
+            row.resize(apart + 1, 0.0);
+        }
+        row[apart] += rate;
+    }
+
+    /// Flows between a core and each other one, where there are some.
+    fn of(&self, core: usize) -> Vec<f64> {
+        let before = self.0[..core].iter().enumerate().filter_map(|(first, row)| row.get(core - first));
+        before.chain(&self.0[core]).copied().filter(|flow| *flow > 0.0).collect()
+    }
+}
+
 /// Heaviest flows of each core at the least distances of an infinite mesh: the other cores of its router, then 4 routers
 /// at one link, 8 at two and so on. Every flow is counted from both its ends.
-fn any_placement(flows: &[std::collections::BTreeMap<u32, f64>], each: usize) -> f64 {
+fn any_placement(flows: &Flows, each: usize) -> f64 {
     let mut total = 0.0;
-    for flows in flows {
-        let mut flows: Vec<f64> = flows.values().copied().collect();
+    for core in 0..flows.0.len() {
+        let mut flows = flows.of(core);
         flows.sort_by(|a, b| b.total_cmp(a));
         let (mut distance, mut left) = (0, each - 1);
         for flow in flows {

@@ -5,7 +5,7 @@ use crate::metric::{LinkPrices, Metric, Priced, Unit};
 use crate::problem::Problem;
 use crate::search::{Found, Heat, Run};
 use crate::starts;
-use crate::state::{Limits, State, Word, is_large};
+use crate::state::{Limits, State, Word, is_large, state_bytes};
 use serde::Serialize;
 
 /// How much work a search may take. Work is counted, not timed, so that a seed gives the same placement everywhere.
@@ -31,11 +31,12 @@ impl Effort {
         Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, effort)| *effort)
     }
 
-    fn work(self) -> u64 {
+    /// Work for a problem with so many pins and sources: where starts alone would use it up, some visits of each.
+    fn work(self, members: u64) -> u64 {
         match self {
-            Effort::Fast => 290_000_000,
-            Effort::Good => 900_000_000,
-            Effort::Best => 2_600_000_000,
+            Effort::Fast => (10 * members).max(290_000_000),
+            Effort::Good => (30 * members).max(900_000_000),
+            Effort::Best => (90 * members).max(2_600_000_000),
             Effort::Work(work) => work,
         }
     }
@@ -109,7 +110,7 @@ pub enum PlaceError {
         nets: usize,
         /// Cores.
         cores: usize,
-        /// Bytes of the counts of pins.
+        /// Bytes of what is kept of the nets.
         bytes: u64,
         /// Most of them.
         most: u64,
@@ -145,8 +146,8 @@ pub struct Placement {
 /// answers false, the search ends and the best so far is kept.
 ///
 /// # Errors
-/// There is less room than needed, the mesh is larger than 64 x 64 bits (rows times cores a router), or the counts of pins
-/// would take more than 3 GiB.
+/// There is less room than needed, the mesh is larger than 64 x 64 bits (rows times cores a router), or what is kept of the
+/// nets would take more than 3 GiB.
 ///
 /// # Panics
 /// `options.layers` is neither empty nor as long as the problem, or a vertex is pinned to a core that the grid lacks.
@@ -185,7 +186,7 @@ pub fn improve(
     dispatch(problem, grid, options, watch, Some((start, limits)))
 }
 
-/// Bytes that the counts of pins by net and core may take.
+/// Bytes that the words of all nets may take.
 const MOST_BYTES: u64 = 3 << 30;
 
 /// Whether the search has words and memory for the problem.
@@ -196,7 +197,7 @@ fn check(problem: &Problem, grid: &Grid, options: &Options) -> Result<(), PlaceE
         return Err(PlaceError::Mesh { width: grid.width, bits: grid.bits() });
     }
     let (nets, cores) = (problem.nets(), grid.cores());
-    let bytes = 4 * nets as u64 * cores as u64;
+    let bytes = state_bytes(problem, grid);
     if bytes > MOST_BYTES {
         return Err(PlaceError::Memory { nets, cores, bytes, most: MOST_BYTES });
     }
@@ -259,6 +260,9 @@ struct Portfolio<'a, M> {
 /// Pins and sources of a problem whose cores are swapped several times.
 const FEW: u64 = 100_000;
 
+/// Visits of every vertex from which soft room wins on large problems.
+const OFTEN: f64 = 40.0;
+
 /// A kind of search, for trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -278,7 +282,7 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         metric: M,
         watch: &'a dyn Fn(u64, u64) -> bool,
     ) -> Self {
-        let budget = options.effort.work();
+        let budget = options.effort.work(problem.members());
         Self {
             run: Run::new(problem, grid, metric, options.seed, budget, watch),
             options,
@@ -348,9 +352,11 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
             let found = self.run.settled::<W>(starts::layers(problem, grid, &self.options.layers));
             starts.push(("layers", self.note("layers".into(), found)));
         }
+        let large = is_large(problem, grid);
         for (name, start) in &mut starts {
-            // Few nets make whole cores cheap to swap, and their order the most of it: the best of several tries.
-            let tries = if self.run.members() < FEW { 4 } else { 1 };
+            // Few nets make whole cores cheap to swap, and their order the most of it: the best of several tries. Of many
+            // nets, a core is in most.
+            let tries = if problem.members() < FEW { 4 } else { u32::from(!large) };
             let from = start.clone();
             for _ in 0..tries {
                 let found = self.run.cores_swapped::<W>(&from.1, Heat(3000, 50), self.budget / 24);
@@ -360,7 +366,6 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
                 }
             }
         }
-        let large = is_large(problem, grid);
         if self.run.spectral_work() < self.budget / if large { 8 } else { 2 } {
             let found = self.run.spectral::<W>(1).swap_remove(0);
             starts.push(("spectral", self.note("spectral".into(), found)));
@@ -369,10 +374,12 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         starts.sort_by_key(|(_, found)| found.0);
         let trial = self.budget / 24;
         let mut trials: Vec<(i64, usize, Kind)> = Vec::new();
-        // Where nets fill more than the caches, there is no time for trials: moves and swaps lose nothing of a good start.
+        // Where nets fill more than the caches, there is no time for trials: soft room wins where every vertex is visited often
+        // enough; before, moves and swaps, which lose nothing of a good start.
         let tried = match self.options.effort {
             _ if large => {
-                trials.push((0, 0, Kind::Hard));
+                let often = self.run.sweeps(self.budget.saturating_sub(self.run.work)) >= OFTEN;
+                trials.push((0, 0, if often { Kind::Flat } else { Kind::Hard }));
                 0
             }
             Effort::Fast => 1,

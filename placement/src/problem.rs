@@ -160,6 +160,11 @@ impl Problem {
         self.pins.len()
     }
 
+    /// Pins and sources of all nets.
+    pub(crate) fn members(&self) -> u64 {
+        (self.pins.items().len() + self.sources.items().len()) as u64
+    }
+
     /// Neurons to be placed.
     pub fn room_needed(&self) -> u64 {
         self.sizes.iter().map(|s| u64::from(*s)).sum()

@@ -126,13 +126,8 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let mut search = self.search(&state, 0, self.mean);
         search.repair(&mut state, &movable(self.problem, 0));
         self.done(&search);
-        self.work += self.members();
+        self.work += self.problem.members();
         (state.cost, state.core)
-    }
-
-    /// Pins and sources of all nets.
-    pub(crate) fn members(&self) -> u64 {
-        (self.problem.pins.items().len() + self.problem.sources.items().len()) as u64
     }
 
     fn search<'w, W: Word>(&self, state: &State<'_, W, M>, seed: u64, mean: i64) -> Search<'w>
@@ -273,18 +268,18 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
 
     /// How often so much work visits every vertex; at least 1.
     pub(crate) fn sweeps(&self, work: u64) -> f64 {
-        let visit = 3 * self.members() + 140 * self.problem.len() as u64;
+        let visit = 3 * self.problem.members() + 140 * self.problem.len() as u64;
         (work as f64 / visit.max(1) as f64).max(1.0)
     }
 
     /// About the work of [`Self::spectral`], the first time.
     pub(crate) fn spectral_work(&self) -> u64 {
-        60 * self.members()
+        60 * self.problem.members()
     }
 
     /// Whether joining vertices is worth a try: nets are few against vertices, or narrow.
     pub(crate) fn clusters_help(&self) -> bool {
-        self.problem.nets() * 2 < self.problem.len() && self.members() < 40 * self.problem.len() as u64
+        self.problem.nets() * 2 < self.problem.len() && self.problem.members() < 40 * self.problem.len() as u64
     }
 
     fn improve<W: Word>(&mut self, best: &mut Found, work: u64, heat: i64) {

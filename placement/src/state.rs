@@ -3,7 +3,8 @@
 //! Of each net the search keeps, column by column, which cores have a pin and which have exactly one, as bits of a word.
 //! The XY tree of a source runs along its row to the outermost columns and in each column from the row to the
 //! outermost pins, so taking a pin off one core and putting it on another changes two columns and perhaps the span of
-//! columns: the change of cost takes a fixed number of operations, whatever the mesh.
+//! columns: the change of cost takes a fixed number of operations, whatever the mesh. How many pins a core has beyond
+//! one matters only when some leave: that is kept where memory allows, and else counted among the net's pins.
 
 use crate::grid::{Grid, Place};
 use crate::metric::Metric;
@@ -52,6 +53,9 @@ struct Head {
     source: Place,
 }
 
+/// Counts of pins by net and core that are kept at the most, 512 MiB.
+const MOST_COUNTS: u64 = 1 << 27;
+
 /// A placement of a problem on a grid.
 #[derive(Clone, Debug)]
 pub(crate) struct State<'a, W, M> {
@@ -66,7 +70,7 @@ pub(crate) struct State<'a, W, M> {
     some: Vec<W>,
     /// Cores with one pin.
     one: Vec<W>,
-    /// Pins by net and core.
+    /// Pins by net and core; empty where they would be too many, and pins are counted when asked for.
     counts: Vec<u32>,
     /// Of nets with several sources: rates by core, ascending by core.
     many: Vec<Vec<(u16, u64)>>,
@@ -91,6 +95,12 @@ fn low(bits: u64) -> u32 {
 
 impl<'a, W: Word, M: Metric> State<'a, W, M> {
     pub(crate) fn new(problem: &'a Problem, grid: &'a Grid, metric: M, core: Vec<u16>) -> Self {
+        let keeps = problem.nets() as u64 * grid.cores() as u64 <= MOST_COUNTS;
+        Self::counting(problem, grid, metric, core, keeps)
+    }
+
+    /// A state that keeps counts of pins by net and core, or scans a net's pins instead.
+    fn counting(problem: &'a Problem, grid: &'a Grid, metric: M, core: Vec<u16>, keeps: bool) -> Self {
         let (nets, cores) = (problem.nets(), grid.cores());
         let stride = stride(grid);
         let mut state = Self {
@@ -102,7 +112,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             stride,
             some: vec![W::default(); nets * stride],
             one: vec![W::default(); nets * stride],
-            counts: vec![0; nets * cores],
+            counts: if keeps { vec![0; nets * cores] } else { Vec::new() },
             many: vec![Vec::new(); nets],
             core,
             load: vec![0; cores],
@@ -258,6 +268,9 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
     /// Moves a vertex, given what [`Self::eval`] says of it.
     pub(crate) fn apply(&mut self, v: u32, to: u16, delta: i64) {
         let from = std::mem::replace(&mut self.core[v as usize], to);
+        if from == to {
+            return;
+        }
         let size = self.problem.sizes[v as usize];
         self.load[from as usize] -= size;
         self.load[to as usize] += size;
@@ -277,44 +290,55 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         }
     }
 
+    /// Takes note of a pin that came to a core.
     #[inline]
     fn put(&mut self, net: usize, core: u16) {
         let place = self.places[core as usize];
-        let count = &mut self.counts[net * self.load.len() + core as usize];
-        *count += 1;
-        if let Some(held) = &mut self.held {
-            held.change(core.into(), self.problem.sources.row(net).len() as u64, *count - 1, *count);
+        if let Some(count) = self.counts.get_mut(net * self.load.len() + core as usize) {
+            *count += 1;
+        }
+        if self.held.is_some() {
+            let after = self.pins_on(net, core, u32::MAX);
+            self.hold(net, core, after - 1, after);
         }
         let (bit, at) = (1u64 << place.bit, net * self.stride + usize::from(place.x));
-        match *count {
-            1 => {
-                self.some[at] = W::narrow(self.some[at].wide() | bit);
-                self.one[at] = W::narrow(self.one[at].wide() | bit);
-                self.heads[net].columns |= 1 << place.x;
-            }
-            2 => self.one[at] = W::narrow(self.one[at].wide() & !bit),
-            _ => {}
+        if self.some[at].wide() & bit == 0 {
+            self.some[at] = W::narrow(self.some[at].wide() | bit);
+            self.one[at] = W::narrow(self.one[at].wide() | bit);
+            self.heads[net].columns |= 1 << place.x;
+        } else {
+            self.one[at] = W::narrow(self.one[at].wide() & !bit);
         }
     }
 
+    /// Takes note of a pin that left a core.
     #[inline]
     fn take(&mut self, net: usize, core: u16) {
         let place = self.places[core as usize];
-        let count = &mut self.counts[net * self.load.len() + core as usize];
-        *count -= 1;
-        if let Some(held) = &mut self.held {
-            held.change(core.into(), self.problem.sources.row(net).len() as u64, *count + 1, *count);
+        if let Some(count) = self.counts.get_mut(net * self.load.len() + core as usize) {
+            *count -= 1;
+        }
+        if self.held.is_some() {
+            let after = self.pins_on(net, core, u32::MAX);
+            self.hold(net, core, after + 1, after);
         }
         let (bit, at) = (1u64 << place.bit, net * self.stride + usize::from(place.x));
-        match *count {
-            0 => {
-                self.some[at] = W::narrow(self.some[at].wide() & !bit);
-                self.one[at] = W::narrow(self.one[at].wide() & !bit);
-                self.heads[net].columns &= !(u64::from(self.some[at].wide() == 0) << place.x);
-            }
-            1 => self.one[at] = W::narrow(self.one[at].wide() | bit),
-            _ => {}
+        if self.one[at].wide() & bit != 0 {
+            self.some[at] = W::narrow(self.some[at].wide() & !bit);
+            self.one[at] = W::narrow(self.one[at].wide() & !bit);
+            self.heads[net].columns &= !(u64::from(self.some[at].wide() == 0) << place.x);
+        } else if self.pins_on(net, core, 2) == 1 {
+            self.one[at] = W::narrow(self.one[at].wide() | bit);
         }
+    }
+
+    /// Pins of a net on a core, at least `enough` if there are so many.
+    #[inline]
+    fn pins_on(&self, net: usize, core: u16, enough: u32) -> u32 {
+        self.counts.get(net * self.load.len() + core as usize).copied().unwrap_or_else(|| {
+            let there = self.problem.pins.row(net).iter().filter(|pin| self.core[**pin as usize] == core);
+            there.take(enough as usize).count() as u32
+        })
     }
 
     /// See [`is_large`].
@@ -330,6 +354,13 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             + 2 * (self.problem.sent.row(v as usize).len() * self.grid.width) as u64;
         if self.is_large() { 3 * visits } else { visits }
     }
+}
+
+/// About the bytes a state takes that keeps no counts.
+pub(crate) fn state_bytes(problem: &Problem, grid: &Grid) -> u64 {
+    let word = grid.bits().next_power_of_two().max(8) / 8;
+    let net = size_of::<Head>() + size_of::<Vec<(u16, u64)>>() + 2 * word * stride(grid);
+    (problem.nets() * net) as u64
 }
 
 /// Words that the columns of a net take.

@@ -435,11 +435,11 @@ fn cliques_that_fit_on_cores_cost_nothing() {
 /// What would take more memory than there may be is refused, not tried.
 #[test]
 fn a_problem_too_large_for_memory_is_said() {
-    let count = 300_000u32;
+    let count = 3_200_000u32;
     let rows = (0..count).map(|v| [(v + 1) % count]);
     let problem = Problem::new(Lists::from_rows(rows), &vec![1.0; count as usize], vec![None; count as usize]);
-    let grid = Grid::new(64, 64, 1, 128);
+    let grid = Grid::new(64, 64, 1, 1024);
     let error = place(&problem, &grid, &Options::new(1, Effort::Work(1000)), &|_, _| true).unwrap_err();
-    assert!(matches!(error, PlaceError::Memory { nets: 300_000, cores: 4096, .. }), "{error}");
+    assert!(matches!(error, PlaceError::Memory { nets: 3_200_000, cores: 4096, .. }), "{error}");
     assert!(error.to_string().contains("place neurons in order"), "{error}");
 }

@@ -54,8 +54,11 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         let mut held = Held { limits, axons: vec![0; cores], words: vec![0; cores], group: vec![None; cores] };
         for net in 0..self.problem.nets() {
             let sources = self.problem.sources.row(net).len() as u64;
-            for core in 0..cores {
-                held.change(core, sources, 0, self.counts[net * cores + core]);
+            let mut there: Vec<u16> =
+                self.problem.pins.row(net).iter().map(|pin| self.core[*pin as usize]).collect();
+            there.sort_unstable();
+            for pins in there.chunk_by(|a, b| a == b) {
+                held.change(pins[0].into(), sources, 0, pins.len() as u32);
             }
         }
         for (v, &core) in self.core.iter().enumerate() {
@@ -65,6 +68,13 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         }
         self.held = Some(held);
         self
+    }
+
+    /// Takes note that a core's pins of a net went from `before` to `after`.
+    pub(super) fn hold(&mut self, net: usize, core: u16, before: u32, after: u32) {
+        if let Some(held) = &mut self.held {
+            held.change(core.into(), self.problem.sources.row(net).len() as u64, before, after);
+        }
     }
 
     /// Whether vertex `v` may be on core `to`, as far as its group goes.

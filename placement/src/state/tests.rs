@@ -109,10 +109,16 @@ impl Case {
     }
 }
 
-fn check<W: Word, M: Metric>(case: &Case, metric: M, prices: &[Vec<i64>; 4]) -> Result<(), TestCaseError> {
+fn check<W: Word, M: Metric + Clone>(
+    case: &Case,
+    metric: M,
+    prices: &[Vec<i64>; 4],
+) -> Result<(), TestCaseError> {
     let (problem, grid) = (case.problem(), case.grid());
     let oracle = |core: &[u16]| case.oracle(core, prices, M::UNICAST);
     let mut state: State<'_, W, M> = State::new(&problem, &grid, metric, case.start.clone());
+    let mut scanning =
+        State::<'_, W, M>::counting(&problem, &grid, state.metric.clone(), case.start.clone(), false);
     let mut scratch = Scratch::default();
     prop_assert_eq!(state.cost, oracle(&state.core));
     for &(v, to) in &case.moves {
@@ -140,6 +146,11 @@ fn check<W: Word, M: Metric>(case: &Case, metric: M, prices: &[Vec<i64>; 4]) -> 
         state.apply(v, to, change);
         prop_assert_eq!(&state.core, &moved);
         prop_assert_eq!(state.cost, state.recounted());
+        // What keeps no counts keeps all else.
+        prop_assert_eq!(scanning.eval(v, to, i64::MAX, &mut scratch), Some(change));
+        scanning.apply(v, to, change);
+        prop_assert_eq!((&scanning.some, &scanning.one), (&state.some, &state.one));
+        prop_assert_eq!(scanning.cost, state.cost);
     }
     for core in 0..grid.cores() {
         let there = state.core.iter().zip(&case.sizes).filter(|(c, _)| usize::from(**c) == core);
@@ -184,14 +195,17 @@ proptest! {
         let mut row_words = vec![0];
         steps.iter().for_each(|step| row_words.push(row_words[row_words.len() - 1] + step));
         let limits = Limits { in_axons, words, row_words: row_words.clone(), groups: Vec::new() };
-        let mut state: State<'_, u64, Priced<false>> =
-            State::new(&problem, &grid, Priced::new(&grid, &case.link_prices()), case.start.clone())
-                .limited(&limits);
+        let metric = Priced::<false>::new(&grid, &case.link_prices());
+        let mut states = [true, false].map(|keeps| {
+            State::<'_, u64, _>::counting(&problem, &grid, metric.clone(), case.start.clone(), keeps)
+                .limited(&limits)
+        });
         let of_row = |pins: usize| match row_words.get(pins) {
             Some(words) => *words,
             // In proportion to the longest row named, rounded up.
             None => (row_words[row_words.len() - 1] * pins as u64).div_ceil(row_words.len() as u64 - 1),
         };
+        for state in &mut states {
         for step in 0..=case.moves.len() {
             for core in 0..grid.cores() as u16 {
                 let pins = |row: &Vec<u32>| row.iter().filter(|t| state.core[**t as usize] == core).count();
@@ -204,6 +218,7 @@ proptest! {
             if let Some(&(v, to)) = case.moves.get(step) {
                 state.apply(v, to, 0);
             }
+        }
         }
     }
 }
