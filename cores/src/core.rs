@@ -352,6 +352,17 @@ impl Core {
         self.plastic[projection] = plastic.with_streams(streams);
     }
 
+    /// Synapses behind an axon; none behind one that carries a reward.
+    pub fn row_len(&self, axon: AxonId) -> u64 {
+        if axon.0 < self.fixed_axons {
+            return self.synapses.store().row_len(axon) as u64;
+        }
+        match self.plastic_axon(axon) {
+            Ok((i, place)) => self.plastic[i].rows().range(place).len() as u64,
+            Err(_) => 0,
+        }
+    }
+
     /// Number of neurons.
     pub fn neuron_count(&self) -> usize {
         self.neurons.len()

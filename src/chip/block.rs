@@ -89,6 +89,11 @@ impl CoreBlock {
         }
     }
 
+    /// Synapses behind an axon of the block's `core`-th core.
+    pub(super) fn row_len(&self, core: usize, axon: u32) -> u64 {
+        self.slots[core].core.row_len(AxonId(axon))
+    }
+
     /// What the block's `core`-th core did in the last tick.
     pub(super) fn work(&self, core: usize) -> CoreWork {
         self.slots[core].work

@@ -17,13 +17,14 @@
 use super::block::{CoreBlock, CoreWork};
 use super::deadline::{Deadline, LateCounters, Sender};
 use super::image::{ChipImage, FanOutTable, Route};
-use super::spec::{CoreTiming, INPUT_PORT, OUTPUT_PORT, SyncPolicy};
+use super::receive::{Receivers, aligned};
+use super::spec::{CoreTiming, INPUT_PORT, OUTPUT_PORT, Receive, SyncPolicy};
 use crate::error::{Error, ErrorKind, Problem};
 use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
 use spikemesh_router::flit::{FlitNoc, SpecError};
 use spikemesh_router::{
-    Analytic, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
+    Analytic, EndpointId, Fate, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
     RouteRequest, RouteTable, Topology, Verdict, VerdictSink, strategy,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,9 @@ use std::sync::Arc;
 
 /// Cores a block: small enough to share out a chip, large enough to be worth a hand-over.
 const BLOCK_CORES: usize = 8;
+
+/// The entry of endpoints without a core in use.
+const NO_CORE: u32 = u32::MAX;
 
 /// A packet as a trace shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,9 +194,11 @@ struct Tables {
     lost: Vec<LostCopy>,
     timing: CoreTiming,
     sync: SyncPolicy,
-    /// Core in use by endpoint.
-    by_endpoint: BTreeMap<u32, u32>,
+    /// Core in use by endpoint, or [`NO_CORE`].
+    by_endpoint: Vec<u32>,
     output_port: u32,
+    /// Whether targets lie as routes do, by core in use and at the end of the inputs; empty where nobody asks.
+    aligned: Vec<bool>,
     barrier_ps: u64,
     reset_ps: u64,
     flits: u16,
@@ -211,6 +217,8 @@ pub struct Interface {
     verdicts: Vec<Verdict>,
     /// Of a chip whose ticks have a fixed length.
     deadline: Option<Deadline>,
+    /// Of a chip whose cores work on packets as they arrive.
+    receivers: Option<Receivers>,
     counters: ChipCounters,
 }
 
@@ -327,11 +335,26 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
     if image.spec.sync != SyncPolicy::Barrier {
         check_one_copy_each(image)?;
     }
+    let mut by_endpoint = vec![NO_CORE; topology.endpoints().len()];
+    core_ids.iter().zip(0..).for_each(|(core, entry)| by_endpoint[*core as usize] = entry);
+    let outputs = outputs.collect();
+    let cores_alive: Vec<_> = image.cores.iter().map(|core| alive(&core.fan_out)).collect();
+    let input_alive = alive(&image.input_fan_out);
+    let entry = |route: u32| match routes.legs(RouteId(route)) {
+        [leg] => Some(by_endpoint[leg.destination.index()]),
+        _ => None,
+    };
+    let aligned = match image.spec.timing.receive {
+        Receive::NextTick => Vec::new(),
+        Receive::AsTheyArrive => {
+            cores_alive.iter().chain([&input_alive]).map(|table| aligned(table, entry)).collect()
+        }
+    };
     let tables = Arc::new(Tables {
-        outputs: outputs.collect(),
-        cores: image.cores.iter().map(|core| alive(&core.fan_out)).collect(),
+        outputs,
+        cores: cores_alive,
         neurons: image.cores.iter().map(|core| core.config.neurons.clone()).collect(),
-        input: alive(&image.input_fan_out),
+        input: input_alive,
         input_neurons: image.network.inputs.clone(),
         routes: Arc::new(routes),
         topology: Arc::clone(&topology),
@@ -340,8 +363,9 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         inputs_at_once: image.spec.inputs_at_once,
         lost,
         timing: image.spec.timing.clone(),
+        aligned,
         sync: image.spec.sync,
-        by_endpoint: image.cores.iter().zip(0..).map(|(core, i)| (core.core, i)).collect(),
+        by_endpoint,
         output_port,
         barrier_ps: image.spec.barrier.ps(routers),
         reset_ps: image.spec.reset_ps.unwrap_or(0),
@@ -403,8 +427,10 @@ impl Interface {
                 Some(Deadline::new(period_ps, late, tables.core_ids.len()))
             }
         };
+        let receivers =
+            (tables.timing.receive == Receive::AsTheyArrive).then(|| Receivers::new(tables.core_ids.len()));
         let (injections, records, verdicts, counters) = Default::default();
-        Ok(Self { tables, noc, level, queue, injections, records, verdicts, deadline, counters })
+        Ok(Self { tables, noc, level, queue, injections, records, verdicts, deadline, receivers, counters })
     }
 
     /// Copies that can never arrive.
@@ -452,6 +478,7 @@ impl Interface {
         out.outputs.clear();
         self.injections.clear();
         self.records.clear();
+        self.receivers.iter_mut().for_each(Receivers::clear);
         let tables = Arc::clone(&self.tables);
         for &input in inputs {
             let neuron = tables.input_neurons[input as usize];
@@ -472,9 +499,10 @@ impl Interface {
         out.spikes.sort_unstable();
         match self.deadline.take() {
             None => {
-                let outcome = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore);
-                (spans.network_ps, spans.barrier_ps) = (outcome.end_ps, tables.barrier_ps);
-                out.tick_ps = spans.cores_ps.max(outcome.end_ps) + tables.barrier_ps;
+                let receivers_ps = self.end_at_barrier(blocks, &mut spans);
+                spans.cores_ps = spans.cores_ps.max(receivers_ps);
+                spans.barrier_ps = tables.barrier_ps;
+                out.tick_ps = spans.cores_ps.max(spans.network_ps) + tables.barrier_ps;
             }
             Some(mut deadline) => {
                 spans.network_ps = self.end_on_time(blocks, &mut deadline, out);
@@ -545,6 +573,41 @@ impl Interface {
         behind_ps + own_ps
     }
 
+    /// Lets the mesh run until nothing is under way; returns when the last core has worked on what arrived, where cores do
+    /// so at once.
+    fn end_at_barrier(&mut self, blocks: &[CoreBlock], spans: &mut TickSpans) -> u64 {
+        let Some(mut receivers) = self.receivers.take() else {
+            spans.network_ps = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore).end_ps;
+            return 0;
+        };
+        self.verdicts.clear();
+        let mut sink = VerdictSink::Collect(&mut self.verdicts);
+        spans.network_ps = self.noc.run_tick(&self.injections, None, &mut sink).end_ps;
+        let tables = &self.tables;
+        for verdict in &self.verdicts {
+            let Fate::Arrived { at_ps } = verdict.fate else { continue };
+            let core = tables.by_endpoint[verdict.destination.index()];
+            if core == NO_CORE {
+                continue;
+            }
+            let (block, place) = Self::place(core as usize);
+            let sender = receivers.sender(verdict.tag);
+            let (fan_out, aligned) = match sender.core {
+                None => (&tables.input, tables.aligned[tables.cores.len()]),
+                Some(core) => (&tables.cores[core as usize], tables.aligned[core as usize]),
+            };
+            let work_ps = receivers.targets(verdict.tag, core, fan_out, aligned).fold(0, |sum, axon| {
+                let operations = blocks[block].row_len(place, axon);
+                sum + tables.timing.axon_event_ps + operations * tables.timing.synaptic_operation_ps
+            });
+            spans.work_ps += work_ps;
+            receivers.arrived(core, at_ps, work_ps);
+        }
+        let end_ps = receivers.done_ps();
+        self.receivers = Some(receivers);
+        end_ps
+    }
+
     /// Ends a tick of fixed length: lets the mesh run until then and hands on what it brought; returns the last arrival.
     fn end_on_time(&mut self, blocks: &mut [CoreBlock], deadline: &mut Deadline, out: &mut TickSpikes) -> u64 {
         let tables = Arc::clone(&self.tables);
@@ -565,8 +628,8 @@ impl Interface {
                 None if tables.inputs_at_once => return,
                 None => &tables.input,
             };
-            let Some(core) = tables.by_endpoint.get(&heard.destination) else { return };
-            let here = fan_out.targets_of(local).iter().filter(|(target, _)| target == core);
+            let core = tables.by_endpoint[heard.destination as usize];
+            let here = fan_out.targets_of(local).iter().filter(|(target, _)| *target == core);
             let wait = fan_out.delay_of(local);
             here.for_each(|target| queue(blocks, &[*target], heard.sender.payload, wait));
         });
@@ -579,11 +642,14 @@ impl Interface {
         // Packets from outside take no core's time.
         let each_ps = sender.core.map_or(0, |_| self.tables.timing.packet_out_ps());
         let mut at_ps = at_ps;
-        for &route in fan_out.routes_of(sender.local as usize) {
+        for (&route, place) in fan_out.routes_of(sender.local as usize).iter().zip(0..) {
             at_ps += each_ps;
-            let tag = match &mut self.deadline {
-                None => 0,
-                Some(deadline) => deadline.send(sender, self.tables.routes.legs(RouteId(route)).len() as u32),
+            let tag = match (&mut self.deadline, &mut self.receivers) {
+                (Some(deadline), _) => {
+                    deadline.send(sender, self.tables.routes.legs(RouteId(route)).len() as u32)
+                }
+                (None, Some(receivers)) => receivers.send(sender, place),
+                (None, None) => 0,
             };
             self.injections.push(Injection { at_ps, route: RouteId(route), flits, payload, tag });
             if keep_records {
@@ -634,8 +700,11 @@ fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32, wait: u
 
 /// What a core's work takes before it updates its first neuron, in picoseconds.
 fn before_updates_ps(timing: &CoreTiming, work: CoreWork) -> u64 {
-    work.axon_events * timing.axon_event_ps
-        + work.synaptic_operations * timing.synaptic_operation_ps
-        + work.learning_updates * timing.learning_update_ps
-        + work.trace_updates * timing.trace_update_ps
+    let received = match timing.receive {
+        Receive::NextTick => {
+            work.axon_events * timing.axon_event_ps + work.synaptic_operations * timing.synaptic_operation_ps
+        }
+        Receive::AsTheyArrive => 0,
+    };
+    received + work.learning_updates * timing.learning_update_ps + work.trace_updates * timing.trace_update_ps
 }

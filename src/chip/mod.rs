@@ -10,6 +10,7 @@ mod image;
 mod interface;
 mod neurons;
 mod ranc;
+mod receive;
 mod spec;
 
 pub use block::{CoreBlock, CoreWork};
@@ -26,7 +27,7 @@ pub use ranc::{
 pub(crate) use spec::read_citation;
 pub use spec::{
     Barrier, BarrierPoint, BarrierTree, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut,
-    INPUT_PORT, Late, MOST_CORES, OUTPUT_PORT, Registers, SyncPolicy,
+    INPUT_PORT, Late, MOST_CORES, OUTPUT_PORT, Receive, Registers, SyncPolicy,
 };
 
 use crate::error::Error;

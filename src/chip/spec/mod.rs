@@ -110,9 +110,27 @@ impl Registers {
     }
 }
 
+/// When a core works on what it receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Receive {
+    /// At the start of the next tick, before it updates its neurons.
+    NextTick,
+    /// In the same tick, one packet after the other as they arrive, beside its neurons.
+    AsTheyArrive,
+}
+
+impl Receive {
+    /// By name.
+    pub const NAMED: [(&'static str, Receive); 2] =
+        [("next-tick", Receive::NextTick), ("as-they-arrive", Receive::AsTheyArrive)];
+}
+
 /// Time a core takes for its work, in picoseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoreTiming {
+    /// When axon events and synaptic operations take their time.
+    pub receive: Receive,
     /// An axon event.
     pub axon_event_ps: u64,
     /// A synaptic operation.

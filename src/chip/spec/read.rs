@@ -2,7 +2,7 @@
 
 use super::{
     Barrier, BarrierPoint, BarrierTree, ChipSpec, Citation, CoreLimits, CoreTiming, DeadLink, FanOut,
-    LONGEST_PS, Late, MOST_CORES, MOST_FLITS, PortPlace, Registers, SyncPolicy,
+    LONGEST_PS, Late, MOST_CORES, MOST_FLITS, PortPlace, Receive, Registers, SyncPolicy,
 };
 use crate::chip::neurons::{Analog, OverflowProfile};
 use crate::error::{Error, Problem, all_well};
@@ -263,6 +263,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
         can_subtract: registers.flag("can_subtract").unwrap_or(false),
     };
     let timing = CoreTiming {
+        receive: timing.choice("receive", &Receive::NAMED).unwrap_or(Receive::NextTick),
         axon_event_ps: whole(&timing, "axon_event_ps", 0, time) as u64,
         synaptic_operation_ps: whole(&timing, "synaptic_operation_ps", 0, time) as u64,
         update_active_ps: whole(&timing, "update_active_ps", 0, time) as u64,
