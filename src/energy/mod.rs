@@ -10,7 +10,7 @@ pub use noxim::{NoximChoice, read_noxim};
 pub use router::{EventPrices, ROUTER_CAUSES, RouterPrices, RouterWork};
 
 use crate::chip::{ChipCounters, Citation, read_citation};
-use crate::error::{Error, ErrorKind, nearest};
+use crate::error::{Error, ErrorKind, Problem, all_well, nearest};
 use crate::toml_reader::{Document, Table};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -34,6 +34,9 @@ pub const CAUSES: &[(&str, &str)] = &[
     ("reset", "a reset of the chip after a sample"),
     ("static", "leakage and clocks, in ticks and in resets whose time is known"),
 ];
+
+/// Most attojoules of a link or an axon event that a search weighs.
+const MOST_HOP: i128 = 1_000_000_000_000;
 
 /// 10^-6 attojoules.
 type MicroAttojoules = i128;
@@ -110,6 +113,40 @@ impl EnergyTable {
     /// Number of causes with a price.
     pub fn priced(&self) -> usize {
         self.prices.values().filter(|price| price.amount.is_some()).count()
+    }
+
+    /// What a flit over a horizontal and over a vertical link, and an axon event takes, in whole attojoules; `None` is
+    /// an axon event whose price is unknown.
+    ///
+    /// # Errors
+    /// The price of a link is unknown (for each), or a price is above a microjoule.
+    pub fn hop_prices(&self) -> Result<(u64, u64, Option<u64>), Error> {
+        let mut problems = Vec::new();
+        let mut read = |cause: &str, needed: bool| {
+            let price = &self.prices[cause];
+            let attojoules = price.amount.map(|amount| (amount + 500_000) / 1_000_000);
+            let place = format!("price table {}, `{cause}`", self.name);
+            match attojoules {
+                Some(price) if price > MOST_HOP => {
+                    let what = format!("{price} aJ are more than the {MOST_HOP} that a search weighs");
+                    problems.push(Problem::new(place, what, "give a price of at most a microjoule"));
+                }
+                None if needed => {
+                    let what = format!(
+                        "the price is unknown ({}); a search for energy needs it",
+                        price.citation.source
+                    );
+                    let hint = "name a table that has it (`prices` in [chip]; see `spikemesh preset list`), or search for links";
+                    problems.push(Problem::new(place, what, hint));
+                }
+                _ => {}
+            }
+            attojoules.map(|price| price.min(MOST_HOP) as u64)
+        };
+        let (east_west, north_south) = (read("hop_east_west", true), read("hop_north_south", true));
+        let arrival = read("axon_event", false);
+        all_well(problems)?;
+        Ok((east_west.unwrap_or(0), north_south.unwrap_or(0), arrival))
     }
 
     /// Prices what a chip counted.
