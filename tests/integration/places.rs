@@ -455,3 +455,41 @@ fn a_board_of_one_chip_or_of_links_alike_changes_nothing() {
     assert_eq!(hops(Some(Board { chips: [1, 1], link_price: 9 })).1, Some(0.0));
     assert!(hops(Some(Board { chips: [2, 3], link_price: 1 })).1 > Some(0.0));
 }
+
+/// A convolution says the shape of its population, and blocks take all channels unless told otherwise.
+#[test]
+fn a_convolution_says_the_shape_of_blocks() {
+    use spikemesh::network::{ConvolutionShape, Weights};
+    let shape = ConvolutionShape {
+        in_channels: 1,
+        out_channels: 4,
+        groups: 1,
+        input: [8, 8],
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding_before: [1, 1],
+        padding_after: [1, 1],
+    };
+    let mut b = crate::support::builder();
+    let (input, layer) = (b.input("in", 64), b.neurons("layer", 256, crate::support::lif(256, 0.02)));
+    let values = (0..36u8).map(|tap| 0.1 + f32::from(tap) / 100.0).collect();
+    b.project("kernel", input, layer, Weights::Convolution { shape, values }, 0);
+    b.output(layer);
+    let network = b.build().unwrap();
+    for (channels, size) in [(None, 64), (Some(2), 32)] {
+        let block = Block { population: "layer".into(), shape: None, block: [4, 4], channels };
+        let options = MapOptions {
+            neurons_per_core: Some(size),
+            constraints: Constraints { blocks: vec![block], ..Constraints::default() },
+            ..MapOptions::default()
+        };
+        let mapping = map(&network, &generic(4, 4, 1), &options).unwrap();
+        assert_eq!(mapping.image.cores.len() as u32, 256 / size);
+        for core in &mapping.image.cores {
+            let place = |n: &u32| ((n - 64) % 64 / 8 / 4, (n - 64) % 8 / 4);
+            let first = place(&core.config.neurons[0]);
+            assert!(core.config.neurons.iter().all(|n| place(n) == first), "{:?}", core.config.neurons);
+        }
+    }
+}
