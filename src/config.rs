@@ -1,5 +1,7 @@
 //! The configuration of a run: one TOML file that names the network, the chip, the stimulus and the samples.
 
+mod places;
+
 use crate::chip::{ChipSpec, MOST_CORES};
 use crate::error::Error;
 use crate::mapper::{Effort, MapOptions, Placement, Search, placers};
@@ -74,7 +76,8 @@ impl RunConfig {
             let network = read_network(&root.table("network"), folder);
             let given = matches!(network, Some(NetworkSource::File(_)));
             let conventions = read_conventions(&root.table("conventions"), given);
-            let (chip, map, prices_folder) = read_chip(&root.table("chip"), folder);
+            let (chip, mut map, prices_folder) = read_chip(&root.table("chip"), folder);
+            places::read_map(&root.table("map"), &mut map);
             let run = root.table("run");
             let ticks = run.required_whole("ticks", 1, 10_000_000) as u32;
             let seed = run.whole("seed", 0, i64::MAX).unwrap_or(1) as u64;
@@ -193,6 +196,7 @@ fn read_chip(table: &Table<'_>, folder: &Path) -> (Option<ChipSpec>, MapOptions,
         placement: table.choice("placement", placers()).unwrap_or(Placement::Hilbert),
         dead_cores: dead.into_iter().map(|core| core as u32).collect(),
         search: table.choice("effort", &efforts).map(|effort| Search::new(effort, seed)),
+        ..MapOptions::default()
     };
     // A chip file names its own prices, unless the configuration does.
     let own_folder = table.text("file").and_then(|file| folder.join(file).parent().map(Path::to_owned));

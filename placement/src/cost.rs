@@ -2,7 +2,9 @@
 
 use crate::grid::Grid;
 use crate::list::Lists;
+use crate::metric::LinkPrices;
 use serde::Serialize;
+use std::cmp::Ordering;
 
 /// Static numbers of a placement, in packets, link crossings and the like a second if rates are in spikes a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -101,6 +103,59 @@ impl Flows {
         let before = self.0[..core].iter().enumerate().filter_map(|(first, row)| row.get(core - first));
         before.chain(&self.0[core]).copied().filter(|flow| *flow > 0.0).collect()
     }
+}
+
+/// What the packets of a placement cost by the prices of links, each spike as an XY tree or, with `unicast`, as an XY path
+/// for each core it reaches; in the unit of rates times prices. `core[v]` is the core of neuron v, or of the port it comes from.
+///
+/// # Panics
+/// The lengths differ, or prices are not those of this grid.
+pub fn priced(
+    targets: &Lists<u32>,
+    rates: &[f64],
+    grid: &Grid,
+    prices: &LinkPrices,
+    unicast: bool,
+    core: &[u32],
+) -> f64 {
+    assert!(targets.len() == rates.len() && core.len() == rates.len(), "one rate and core a neuron");
+    assert_eq!(prices.east.len(), grid.width * grid.height, "prices of this grid");
+    let mut total = 0.0;
+    let mut reached: Vec<u32> = Vec::new();
+    let mut links: Vec<(usize, i64)> = Vec::new();
+    for (u, row) in targets.rows().enumerate() {
+        reached.clear();
+        reached.extend(row.iter().map(|target| core[*target as usize]));
+        reached.sort_unstable();
+        reached.dedup();
+        links.clear();
+        for &there in &reached {
+            let ((mut x, mut y), (tx, ty)) = (grid.coord(core[u]), grid.coord(there));
+            while (x, y) != (tx, ty) {
+                let router = y * grid.width + x;
+                let (direction, price) = match (x.cmp(&tx), y.cmp(&ty)) {
+                    (Ordering::Less, _) => (0, prices.east[router]),
+                    (Ordering::Greater, _) => (1, prices.west[router]),
+                    (_, Ordering::Less) => (2, prices.north[router]),
+                    _ => (3, prices.south[router]),
+                };
+                links.push((4 * router + direction, price));
+                (x, y) = match direction {
+                    0 => (x + 1, y),
+                    1 => (x - 1, y),
+                    2 => (x, y + 1),
+                    _ => (x, y - 1),
+                };
+            }
+        }
+        if !unicast {
+            links.sort_unstable();
+            links.dedup();
+        }
+        let paid: i64 = links.iter().map(|(_, price)| price).sum();
+        total += rates[u] * (paid + prices.arrival * reached.len() as i64) as f64;
+    }
+    total
 }
 
 /// Heaviest flows of each core at the least distances of an infinite mesh: the other cores of its router, then 4 routers

@@ -33,12 +33,12 @@ mod spectral;
 mod starts;
 mod state;
 
-pub use cost::Cost;
+pub use cost::{Cost, priced};
 pub use curve::hilbert_curve;
 pub use grid::Grid;
 pub use list::Lists;
 pub use metric::LinkPrices;
 pub use portfolio::{Effort, Objective, Options, PlaceError, Placement, Step, improve, place};
-pub use problem::Problem;
+pub use problem::{Hint, Problem};
 pub use starts::in_order;
 pub use state::Limits;

@@ -12,6 +12,15 @@ pub(crate) trait Metric {
     fn column(&self, x: usize, low: u32, from: u32, high: u32) -> i64;
     /// From a core in column `from` along its row to columns `low` and `high`; the row is that of the core's bit.
     fn row(&self, bit: u32, low: u32, from: u32, high: u32) -> i64;
+    /// What reaching a core costs beside the links to it.
+    #[inline(always)]
+    fn arrival(&self) -> i64 {
+        0
+    }
+    /// What a usual link costs: the unit of temperatures and of hints.
+    fn unit(&self) -> i64 {
+        1
+    }
 }
 
 /// Every link costs 1; one core a router.
@@ -38,6 +47,8 @@ impl<const U: bool> Metric for Unit<U> {
 pub(crate) struct Priced<const UNICAST: bool> {
     bits: usize,
     width: usize,
+    arrival: i64,
+    unit: i64,
     /// By column and bit: links from the south edge up to that core's router, taken northward; southward.
     up: Vec<i64>,
     down: Vec<i64>,
@@ -57,6 +68,8 @@ pub struct LinkPrices {
     pub north: Vec<i64>,
     /// By router.
     pub south: Vec<i64>,
+    /// What every core that a spike reaches costs, its own included, beside links.
+    pub arrival: i64,
 }
 
 impl LinkPrices {
@@ -64,7 +77,41 @@ impl LinkPrices {
     pub fn uniform(grid: &Grid, along_x: i64, along_y: i64) -> Self {
         let routers = grid.width * grid.height;
         let each = |price: i64| vec![price; routers];
-        Self { east: each(along_x), west: each(along_x), north: each(along_y), south: each(along_y) }
+        Self {
+            east: each(along_x),
+            west: each(along_x),
+            north: each(along_y),
+            south: each(along_y),
+            arrival: 0,
+        }
+    }
+
+    /// Makes links from chip to chip `factor` times as dear, where chips of `width` x `height` routers make up the grid.
+    ///
+    /// # Panics
+    /// A dimension is 0.
+    pub fn scale_between_chips(&mut self, grid: &Grid, (width, height): (usize, usize), factor: i64) {
+        for router in 0..grid.width * grid.height {
+            let (x, y) = (router % grid.width, router / grid.width);
+            for (price, crosses) in [
+                (&mut self.east, (x + 1) % width == 0),
+                (&mut self.west, x % width == 0),
+                (&mut self.north, (y + 1) % height == 0),
+                (&mut self.south, y % height == 0),
+            ] {
+                if crosses {
+                    price[router] *= factor;
+                }
+            }
+        }
+    }
+
+    /// The price of a usual link, the median; at least 1. Hints are in units of it.
+    pub fn unit(&self) -> i64 {
+        let mut all: Vec<i64> =
+            [&self.east, &self.west, &self.north, &self.south].into_iter().flatten().copied().collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or(1).max(1)
     }
 }
 
@@ -74,6 +121,8 @@ impl<const UNICAST: bool> Priced<UNICAST> {
         let mut metric = Self {
             bits,
             width,
+            arrival: prices.arrival,
+            unit: prices.unit(),
             up: vec![0; bits * width],
             down: vec![0; bits * width],
             east: vec![0; bits * width],
@@ -113,6 +162,15 @@ impl<const U: bool> Metric for Priced<U> {
         let at = |x: u32| bit as usize * self.width + x as usize;
         self.east[at(high)] - self.east[at(from)] + self.west[at(from)] - self.west[at(low)]
     }
+
+    #[inline(always)]
+    fn arrival(&self) -> i64 {
+        self.arrival
+    }
+
+    fn unit(&self) -> i64 {
+        self.unit
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +188,7 @@ mod tests {
         ) {
             let grid = Grid::new(width, height, each, 1);
             let [east, west, north, south] = prices.map(|p| p[..width * height].to_vec());
-            let metric = Priced::<false>::new(&grid, &LinkPrices { east: east.clone(), west: west.clone(), north: north.clone(), south: south.clone() });
+            let metric = Priced::<false>::new(&grid, &LinkPrices { east: east.clone(), west: west.clone(), north: north.clone(), south: south.clone(), arrival: 0 });
             // Along a column, between bits.
             let (x, a, b) = (line % width, from % grid.bits() as u32, to % grid.bits() as u32);
             let (ya, yb) = (a as usize / each, b as usize / each);

@@ -31,8 +31,9 @@ impl Effort {
         Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, effort)| *effort)
     }
 
-    /// Work for a problem with so many pins and sources: where starts alone would use it up, some visits of each.
-    fn work(self, members: u64) -> u64 {
+    /// Visits of nets that it may take for a problem with so many pins and sources: where starts alone would use it up,
+    /// some visits of each.
+    pub fn work(self, members: u64) -> u64 {
         match self {
             Effort::Fast => (10 * members).max(290_000_000),
             Effort::Good => (30 * members).max(900_000_000),
@@ -70,12 +71,21 @@ pub struct Options {
     pub layers: Vec<u32>,
     /// Share by which the load of all links may grow so that the busiest one's falls; 0 leaves it alone. For multicast.
     pub link_weight: f64,
+    /// Further placements to start from, by name: core of each vertex.
+    pub starts: Vec<(String, Vec<u32>)>,
 }
 
 impl Options {
     /// Multicast at an effort, no layers.
     pub fn new(seed: u64, effort: Effort) -> Self {
-        Self { seed, effort, objective: Objective::default(), layers: Vec::new(), link_weight: 0.0 }
+        Self {
+            seed,
+            effort,
+            objective: Objective::default(),
+            layers: Vec::new(),
+            link_weight: 0.0,
+            starts: Vec::new(),
+        }
     }
 }
 
@@ -150,7 +160,8 @@ pub struct Placement {
 /// nets would take more than 3 GiB.
 ///
 /// # Panics
-/// `options.layers` is neither empty nor as long as the problem, or a vertex is pinned to a core that the grid lacks.
+/// `options.layers` is neither empty nor as long as the problem, a start is not as long, or one of them or a pinned vertex
+/// names a core that the grid lacks.
 pub fn place(
     problem: &Problem,
     grid: &Grid,
@@ -193,6 +204,10 @@ const MOST_BYTES: u64 = 3 << 30;
 fn check(problem: &Problem, grid: &Grid, options: &Options) -> Result<(), PlaceError> {
     assert!(options.layers.is_empty() || options.layers.len() == problem.len(), "one layer a vertex");
     assert!(problem.pinned.iter().flatten().all(|core| (*core as usize) < grid.cores()), "cores of the grid");
+    for (name, core) in &options.starts {
+        assert_eq!(core.len(), problem.len(), "start {name}: one core a vertex");
+        assert!(core.iter().all(|core| (*core as usize) < grid.cores()), "start {name}: cores of the grid");
+    }
     if grid.bits() > 64 || grid.width > 64 {
         return Err(PlaceError::Mesh { width: grid.width, bits: grid.bits() });
     }
@@ -317,7 +332,7 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         let state: State<'_, W, M> =
             State::new(self.run.problem, self.run.grid, self.run.metric.clone(), swapped.1.clone());
         let state = state.limited(limits);
-        if swapped.0 < found.0 && (0..self.run.grid.cores() as u16).all(|core| state.keeps_limits(core)) {
+        if swapped.0 < found.0 && state.is_within_limits() {
             found = self.note("cores swapped".into(), swapped);
         }
         self.run.limits = Some(limits);
@@ -335,7 +350,7 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
             ("snake", starts::snake(problem, grid)),
             ("hilbert", starts::hilbert(problem, grid)),
         ];
-        let mut ordered: Option<(&str, Found)> = None;
+        let mut ordered: Option<(&'a str, Found)> = None;
         for (name, core) in by_number {
             let found = self.run.settled::<W>(core);
             let found = self.note(name.into(), found);
@@ -346,13 +361,18 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         // Annealing with soft room gets on faster where no core is full at first.
         let found = self.run.settled::<W>(starts::spread(problem, grid));
         let spread = self.note("snake, spread".into(), found);
-        let mut starts: Vec<(&str, Found)> = ordered.into_iter().collect();
+        let mut starts: Vec<(&'a str, Found)> = ordered.into_iter().collect();
         let ordered = starts[0].0;
         if self.options.layers.last().is_some_and(|last| self.options.layers[0] != *last) {
             let found = self.run.settled::<W>(starts::layers(problem, grid, &self.options.layers));
             starts.push(("layers", self.note("layers".into(), found)));
         }
         let large = is_large(problem, grid);
+        for (name, core) in &self.options.starts {
+            let found = self.run.settled::<W>(core.iter().map(|c| *c as u16).collect());
+            let found = self.note(name.clone(), found);
+            starts.push((name, found));
+        }
         for (name, start) in &mut starts {
             // Few nets make whole cores cheap to swap, and their order the most of it: the best of several tries. Of many
             // nets, a core is in most.

@@ -39,6 +39,25 @@ pub struct Problem {
     pub(crate) received: Lists<u32>,
     /// Nets by source.
     pub(crate) sent: Lists<Sent>,
+    /// By vertex: hints it is under, and how many of its neurons are.
+    hints: Lists<(u32, u32)>,
+    /// By hint and core: what a neuron there pays, in rate units.
+    prices: Vec<Vec<i64>>,
+}
+
+/// A wish for where some vertices sit, which the search weighs against links.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// The vertices, each of one neuron.
+    pub vertices: std::ops::Range<u32>,
+    /// By core: what a neuron there pays, in links that the spikes of a source of mean rate cross. From 0 to
+    /// [`Hint::MOST`].
+    pub prices: Vec<f64>,
+}
+
+impl Hint {
+    /// Most that a neuron may pay for a core; sums over a million neurons stay within 64 bits.
+    pub const MOST: f64 = 1e6;
 }
 
 /// Largest rate in rate units: rates are scaled so that the largest is this, which keeps sums of a thousand nets within 32
@@ -119,7 +138,51 @@ impl Problem {
             let is_pin = pins.row(net as usize).binary_search(&source.vertex).is_ok();
             (source.vertex, Sent { net, rate: source.rate, is_pin })
         });
-        Self { rate_scale, sizes, pinned, pins, sources, received, sent }
+        let (hints, prices) = (Lists::from_rows(sizes.iter().map(|_| [])), Vec::new());
+        Self { rate_scale, sizes, pinned, pins, sources, received, sent, hints, prices }
+    }
+
+    /// The problem under hints.
+    ///
+    /// # Panics
+    /// A hint names a vertex that there is not, or a price is out of range.
+    pub fn hinted(mut self, hints: &[Hint]) -> Self {
+        let mean = self.mean_rate() as f64;
+        let mut rows: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.len()];
+        for (i, hint) in hints.iter().enumerate() {
+            assert!(hint.prices.iter().all(|p| (0.0..=Hint::MOST).contains(p)), "prices of hints are in range");
+            hint.vertices.clone().for_each(|v| rows[v as usize].push((i as u32, 1)));
+        }
+        self.hints = Lists::from_rows(rows);
+        self.prices = hints.iter().map(|h| h.prices.iter().map(|p| (p * mean) as i64).collect()).collect();
+        self
+    }
+
+    /// Whether there are hints.
+    #[inline(always)]
+    pub(crate) fn is_hinted(&self) -> bool {
+        !self.prices.is_empty()
+    }
+
+    /// What a vertex pays for a core by its hints, in rate units.
+    #[inline(always)]
+    pub(crate) fn hint(&self, v: u32, core: u16) -> i64 {
+        if self.prices.is_empty() {
+            return 0;
+        }
+        let price =
+            |&(hint, neurons): &(u32, u32)| i64::from(neurons) * self.prices[hint as usize][usize::from(core)];
+        self.hints.row(v as usize).iter().map(price).sum()
+    }
+
+    /// What all vertices pay by their hints, in the unit of rates times links; `core[v]` is the core of vertex v.
+    ///
+    /// # Panics
+    /// The lengths differ.
+    pub fn hint_cost(&self, core: &[u32]) -> f64 {
+        assert_eq!(core.len(), self.len(), "one core a vertex");
+        let paid: i64 = core.iter().enumerate().map(|(v, core)| self.hint(v as u32, *core as u16)).sum();
+        paid as f64 / self.rate_scale
     }
 
     /// The same problem with vertices joined: `cluster[v]` is the new vertex of v, of `clusters`. Pinned vertices must stay
@@ -142,7 +205,22 @@ impl Problem {
                 .rows()
                 .map(|row| row.iter().map(|s| Source { vertex: cluster[s.vertex as usize], ..*s })),
         );
-        Self::merged(self.rate_scale, sizes, pinned, &pins, &sources)
+        let mut coarse = Self::merged(self.rate_scale, sizes, pinned, &pins, &sources);
+        if !self.prices.is_empty() {
+            let mut rows: Vec<Vec<(u32, u32)>> = vec![Vec::new(); clusters];
+            for (hints, &c) in self.hints.rows().zip(cluster) {
+                for &(hint, neurons) in hints {
+                    let row = &mut rows[c as usize];
+                    match row.iter_mut().find(|(known, _)| *known == hint) {
+                        Some((_, sum)) => *sum += neurons,
+                        None => row.push((hint, neurons)),
+                    }
+                }
+            }
+            coarse.hints = Lists::from_rows(rows);
+            coarse.prices.clone_from(&self.prices);
+        }
+        coarse
     }
 
     /// Vertices.
@@ -161,7 +239,7 @@ impl Problem {
     }
 
     /// Pins and sources of all nets.
-    pub(crate) fn members(&self) -> u64 {
+    pub fn members(&self) -> u64 {
         (self.pins.items().len() + self.sources.items().len()) as u64
     }
 
@@ -250,8 +328,14 @@ mod tests {
         fn joined_vertices_send_what_theirs_send((rows, rates) in case(), cluster in prop::collection::vec(0u32..4, 20)) {
             let fine = problem(&rows, &rates);
             let cluster = &cluster[..rows.len()];
+            let half = rows.len() as u32 / 2;
+            let hints = [(0..half, 3.0), (half / 2..rows.len() as u32, 5.0)]
+                .map(|(vertices, price)| Hint { vertices, prices: (0..4).map(|core| price * f64::from(core)).collect() });
+            let fine = fine.hinted(&hints);
             let coarse = fine.coarsened(cluster, 4);
             prop_assert_eq!(coarse.room_needed(), fine.room_needed());
+            let paid = fine.hint_cost(cluster);
+            prop_assert!((coarse.hint_cost(&[0, 1, 2, 3]) - paid).abs() <= 1e-9 * paid);
             let mut expect = std::collections::BTreeMap::<(u32, Vec<u32>), u64>::new();
             for (v, sent) in unmerged(&fine).into_iter().enumerate() {
                 for (row, rate) in sent {

@@ -75,7 +75,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         budget: u64,
         watch: &'a dyn Fn(u64, u64) -> bool,
     ) -> Self {
-        let mean = problem.mean_rate();
+        let mean = problem.mean_rate() * metric.unit();
         Self {
             problem,
             grid,
@@ -227,7 +227,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         }
         let seed = self.stream();
         let mut state: State<'_, W, M> = State::new(&coarse, &grid, self.metric.clone(), at);
-        let mut search = self.search(&state, seed, coarse.mean_rate());
+        let mut search = self.search(&state, seed, coarse.mean_rate() * self.metric.unit());
         let mut order = movable(&coarse, seed);
         let phase = Phase { hot: heat.0, cold: heat.1, work, over: [0; 2], eta: 0, related: 128, near: 64 };
         search.hard(&mut state, &phase, &mut order);

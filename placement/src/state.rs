@@ -148,7 +148,14 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
 
     /// The cost from what is kept of the nets, without what is kept of the cost.
     pub(crate) fn recounted(&self) -> i64 {
-        (0..self.problem.nets()).map(|net| self.net_cost(net)).sum()
+        let hints: i64 = self.core.iter().enumerate().map(|(v, core)| self.hint(v as u32, *core)).sum();
+        (0..self.problem.nets()).map(|net| self.net_cost(net)).sum::<i64>() + hints
+    }
+
+    /// What a vertex pays for being on a core that it is hinted away from.
+    #[inline(always)]
+    fn hint(&self, v: u32, core: u16) -> i64 {
+        self.problem.hint(v, core) * self.metric.unit()
     }
 
     fn net_cost(&self, net: usize) -> i64 {
@@ -162,6 +169,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         let mut total = 0;
         for (x, some) in self.some[net * self.stride..][..self.grid.width].iter().enumerate() {
             let some = edit(x, some.wide());
+            total += i64::from(some.count_ones()) * self.metric.arrival();
             if M::UNICAST {
                 let mut left = some;
                 while left != 0 {
@@ -208,7 +216,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             scratch.entering[entering] = net;
             entering += (self.some[start + bx].wide() >> b.bit & 1 ^ 1) as usize;
         }
-        let mut delta = 0;
+        let mut delta = self.hint(v, to) - self.hint(v, from);
         for &net in &scratch.leaving[..leaving] {
             let net = net as usize;
             let before = self.some[net * stride + ax].wide();
@@ -255,14 +263,15 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
     /// What a pin at a place adds to the tree of a source whose pins are `some` in that column and in `columns`.
     #[inline(always)]
     fn added(&self, source: Place, at: Place, some: u64, columns: u64) -> i64 {
+        let arrival = self.metric.arrival();
         if M::UNICAST {
-            return self.way(source, at);
+            return self.way(source, at) + arrival;
         }
         let (own, home) = (1u64 << source.bit, 1u64 << source.x);
         let column = |bits: u64| self.metric.column(at.x.into(), low(bits), source.bit.into(), high(bits));
         let row = |bits: u64| self.metric.row(source.bit.into(), low(bits), source.x.into(), high(bits));
         let (bits, spanned) = (some | own, columns | home);
-        column(bits | 1 << at.bit) - column(bits) + row(spanned | 1 << at.x) - row(spanned)
+        column(bits | 1 << at.bit) - column(bits) + row(spanned | 1 << at.x) - row(spanned) + arrival
     }
 
     /// Moves a vertex, given what [`Self::eval`] says of it.

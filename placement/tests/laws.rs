@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use spikemesh_placement::{
-    Cost, Effort, Grid, Limits, LinkPrices, Lists, Objective, Options, PlaceError, Placement, Problem,
-    hilbert_curve, improve, place,
+    Cost, Effort, Grid, Hint, Limits, LinkPrices, Lists, Objective, Options, PlaceError, Placement, Problem,
+    hilbert_curve, improve, place, priced,
 };
 use std::cell::Cell;
 
@@ -211,6 +211,43 @@ proptest! {
             placement.cost /= 3.0;
             case.check(&placement, &links)?;
         }
+    }
+
+    /// Whatever links, arrivals and cores cost, the cost is what a plain count of them says; a start that is given is
+    /// never made worse.
+    #[test]
+    fn prices_hints_and_starts_are_kept(
+        case in case(), effort in efforts(), seed: u64, arrival in 0i64..9, factor in 1i64..9, unicast: bool,
+        hint in prop::collection::vec(0u32..4, 144),
+    ) {
+        let mut prices = LinkPrices::uniform(&case.grid, 3, 4);
+        prices.arrival = arrival;
+        prices.scale_between_chips(&case.grid, (2, 3), factor);
+        let objective =
+            if unicast { Objective::PricedUnicast(prices.clone()) } else { Objective::Priced(prices.clone()) };
+        let hints = [Hint {
+            vertices: 0..case.rates.len() as u32 / 2,
+            prices: hint[..case.room.len()].iter().map(|p| f64::from(*p)).collect(),
+        }];
+        let problem = case.problem().hinted(&hints);
+        let count = |core: &[u32]| {
+            priced(&case.targets, &case.rates, &case.grid, &prices, unicast, core)
+                + problem.hint_cost(core) * prices.unit() as f64
+        };
+        let [start, ..] = case.plain();
+        let mut options = options(seed, effort, &objective);
+        options.starts = vec![("by number".into(), start.clone())];
+        let found = place(&problem, &case.grid, &options, &|_, _| true).expect("room for all");
+        let ones = LinkPrices { arrival: 1, ..LinkPrices::uniform(&case.grid, 1, 1) };
+        let unit = case.rates.iter().copied().fold(0.0, f64::max) / f64::from(1 << 18);
+        let alike = vec![1.0; case.rates.len()];
+        let slack = |core: &[u32]| {
+            40.0 * unit * priced(&case.targets, &alike, &case.grid, &ones, true, core) + 1e-6
+        };
+        let counted = count(&found.core);
+        prop_assert!((found.cost - counted).abs() <= slack(&found.core), "{} is {}", found.cost, counted);
+        prop_assert!(found.cost <= count(&start) + slack(&start));
+        prop_assert!(found.steps.iter().any(|step| step.name == "by number"));
     }
 
     #[test]

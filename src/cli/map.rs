@@ -3,15 +3,18 @@
 use super::output::refuse_existing;
 use super::run::stop_on_interrupt;
 use super::{load_network, print, say};
+use crate::chip::ChipSpec;
 use crate::config::RunConfig;
+use crate::energy::EnergyTable;
 use crate::error::{Error, ErrorKind};
 use crate::mapper::{
-    Arrangement, Effort, Grid, MapOptions, Mapping, MappingTables, PASSES, Search, Target, Traffic,
-    arrange_traffic, chip_grid, map_watched, spread_rates, tables,
+    Arrangement, Board, DeadLinks, Effort, Grid, HopPrices, MOST_LINK_PRICE, MapOptions, Mapping,
+    MappingTables, PASSES, RegionUse, Search, Target, Traffic, arrange_traffic, chip_grid, map_watched,
+    map_with_tables, spread_rates,
 };
 use crate::network::Network;
 use crate::npz::{read_real_npy, write_npy};
-use crate::report::{MapPage, change, cost_rows, map_page};
+use crate::report::{MapPage, change, cost_rows, further_rows, map_page};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use spikemesh_router::TreeKind;
@@ -35,12 +38,22 @@ pub(super) struct Arguments {
     /// Seed of the search [default: the configuration's, or 1]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// What the search makes small: links crossed by multicast or by unicast packets, or whichever the chip sends
-    #[arg(long, value_name = "TARGET", value_parser = ["multicast", "unicast", "chip"])]
+    /// What the search makes small: links crossed by multicast or by unicast packets, by whichever the chip sends, or what
+    /// those take by the chip's price table
+    #[arg(long, value_name = "TARGET", value_parser = ["multicast", "unicast", "chip", "energy"])]
     objective: Option<String>,
     /// Relieve the busiest link: by this share (as 0.01) the hops may grow for it
     #[arg(long, value_name = "SHARE", value_parser = share)]
     link_weight: Option<f64>,
+    /// Chips along x and y that make up the mesh, as 2x2 [default: the configuration's, or one]
+    #[arg(long, value_name = "WxH", value_parser = crate::route::parse_mesh)]
+    chips: Option<(u16, u16)>,
+    /// What a link from chip to chip costs the search, in links of a chip
+    #[arg(long, value_name = "LINKS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_LINK_PRICE)))]
+    chip_link_price: Option<u32>,
+    /// Packets that need a dead link of the chip: report them, or refuse the mapping
+    #[arg(long, value_name = "WHAT", value_parser = ["report", "refuse"])]
+    dead_links: Option<String>,
     /// Spikes of each neuron or population: an .npy of numbers, or the folder of a run
     #[arg(long, value_name = "FILE|RUN")]
     rates: Option<PathBuf>,
@@ -90,6 +103,8 @@ impl Arguments {
         self.seed.is_some()
             || self.objective.is_some()
             || self.link_weight.is_some()
+            || self.chips.is_some()
+            || self.chip_link_price.is_some()
             || self.rates.is_some()
             || self.cores.is_some()
             || self.html.is_some()
@@ -106,6 +121,25 @@ impl Arguments {
         search.link_weight = self.link_weight.unwrap_or(search.link_weight);
         search.target = self.objective.as_deref().and_then(Target::named).unwrap_or(search.target);
         Some(search.clone())
+    }
+
+    /// The chips of the command line, over those of the configuration.
+    fn board(&self, configured: Option<Board>) -> Result<Option<Board>, Error> {
+        let chips = self.chips.map(|(x, y)| [x, y]).or(configured.map(|board| board.chips));
+        match (chips, self.chip_link_price.or(configured.map(|board| board.link_price))) {
+            (Some(chips), price) => Ok(Some(Board { chips, link_price: price.unwrap_or(1) })),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(Error::one(
+                ErrorKind::Invalid,
+                "--chip-link-price",
+                "there are no chips for links between them",
+                "say how many make up the mesh, as --chips 2x2",
+            )),
+        }
+    }
+
+    fn wants_energy(&self) -> bool {
+        self.objective.as_deref() == Some("energy")
     }
 }
 
@@ -167,6 +201,8 @@ fn arrangement_json(arrangement: &Arrangement, grid: &Grid, cpu_s: f64) -> Value
         "work": arrangement.work,
         "evaluations": arrangement.evaluations,
         "before": arrangement.before,
+        "weighed": arrangement.weighed,
+        "chip_crossings": arrangement.crossings,
         "steps": arrangement.steps,
     })
 }
@@ -188,6 +224,9 @@ fn arrangement_text(arrangement: &Arrangement, cpu_s: f64) -> String {
         gap(after.hops_multicast, after.bound_any_routing),
         gap(after.hops_unicast, after.bound_any_placement)
     );
+    for (name, before, after) in further_rows(arrangement) {
+        let _ = writeln!(out, "  {name:<54} {before:>12.5e} {after:>12.5e} {:>9}", change(before, after));
+    }
     let _ = writeln!(
         out,
         "  searched for {cpu_s:.2} s of CPU, {} evaluations{}",
@@ -202,7 +241,7 @@ fn tables_text(tables: MappingTables) -> String {
     let entries = &tables.entries;
     format!(
         "tables of {} trees: {} links, {} with unicast; {} entries before, {} without default routes, {} after; the longest \
-         table has {} of {} (before {}); {} keys replayed\n",
+         table has {} of {} (before {}); {} keys replayed{}\n",
         tables.trees,
         tables.links,
         tables.links_unicast,
@@ -212,7 +251,11 @@ fn tables_text(tables: MappingTables) -> String {
         entries.largest_after,
         entries.target,
         entries.largest_before,
-        tables.keys_replayed
+        tables.keys_replayed,
+        match tables.repairs {
+            0 => String::new(),
+            n => format!("; mapped anew {n} times to keep tables short"),
+        }
     )
 }
 
@@ -253,11 +296,13 @@ fn map_traffic(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
         ("--image", arguments.image.is_some()),
         ("--rates", arguments.rates.is_some()),
         ("--trees", arguments.trees.is_some()),
+        ("--dead-links", arguments.dead_links.is_some()),
+        ("--objective energy", arguments.wants_energy()),
     ] {
         if given {
             problems.push(crate::error::Problem::new(
                 path.display().to_string(),
-                format!("{name} needs a network with weights; an .npz says only who sends to whom, how often"),
+                format!("{name} needs a network on a chip; an .npz says only who sends to whom, how often"),
                 "give a run configuration, or leave it out",
             ));
         }
@@ -273,8 +318,18 @@ fn map_traffic(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     let grid = Grid::new(w as usize, h as usize, 1, room);
     let search = arguments.search(Some(Search::new(Effort::Good, 1))).expect("invariant: one was given");
     let neurons = traffic.len();
-    let (arrangement, cpu_s) =
-        watched(true, |watch| arrange_traffic(traffic, &grid, &search, &path.display().to_string(), watch))?;
+    let board = arguments.board(None)?;
+    let (arrangement, cpu_s) = watched(true, |watch| {
+        arrange_traffic(
+            traffic,
+            &grid,
+            [w as u16, h as u16],
+            board,
+            &search,
+            &path.display().to_string(),
+            watch,
+        )
+    })?;
     let name = path.file_stem().map_or_else(|| "network".into(), |s| s.to_string_lossy().into_owned());
     let subtitle = format!("{} neurons on {w} x {h} cores, {room} a core at the most", neurons);
     write_files(arguments, &arrangement, &grid, &name, &subtitle, neurons)?;
@@ -331,9 +386,25 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     if let (Some(search), Some(rates)) = (&mut config.map.search, &arguments.rates) {
         search.rates = Some(read_rates(&network, rates)?);
     }
+    config.map.board = arguments.board(config.map.board)?;
+    if let Some((_, choice)) =
+        DeadLinks::NAMED.iter().find(|(name, _)| arguments.dead_links.as_deref() == Some(name))
+    {
+        config.map.dead_links = *choice;
+    }
+    if let Some(search) = config.map.search.as_mut().filter(|_| arguments.wants_energy()) {
+        search.target = Target::Energy(hop_prices(&config.chip, &config.prices_folder)?);
+    }
     let options: &MapOptions = &config.map;
-    let (mapping, cpu_s) =
-        watched(options.search.is_some(), |watch| map_watched(&network, &config.chip, options, watch))?;
+    // Tables that cannot be built are said at the end: the mapping stands all the same.
+    let ((mapping, tables), cpu_s) = watched(options.search.is_some(), |watch| match arguments.trees {
+        Some(kind) => {
+            let wanted = (kind, arguments.entries);
+            let found = map_with_tables(&network, &config.chip, options, wanted, watch)?;
+            Ok((found.0, Some(found.1)))
+        }
+        None => Ok((map_watched(&network, &config.chip, options, watch)?, None)),
+    })?;
     if let Some(path) = &arguments.image {
         std::fs::write(path, mapping.image.to_bytes()).map_err(|e| Error::file(path, "write", &e))?;
     }
@@ -343,8 +414,6 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
         let neurons = network.neuron_count() as usize;
         write_files(arguments, arrangement, &grid, &config.name, &subtitle, neurons)?;
     }
-    // Tables that cannot be built are said at the end: the mapping stands all the same.
-    let tables = arguments.trees.map(|kind| tables(&mapping.image, kind, arguments.entries));
     let (tables, no_tables) = match tables.transpose() {
         Ok(tables) => (tables, Ok(())),
         Err(error) => (None, Err(error)),
@@ -357,6 +426,9 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
             "quantisation": mapping.losses,
             "synapses_verified": mapping.synapses_verified,
             "routes": mapping.image.routes.len(),
+            "pins_verified": mapping.pins_verified,
+            "regions": mapping.regions,
+            "lost_ways": mapping.lost,
         });
         let more = mapping.arrangement.as_ref().map(|found| arrangement_json(found, &grid, cpu_s));
         if let (Some(Value::Object(more)), Some(object)) = (more, object.as_object_mut()) {
@@ -374,6 +446,16 @@ fn map_network(arguments: &Arguments, path: &Path) -> Result<u8, Error> {
     no_tables?;
     let stopped = mapping.arrangement.as_ref().is_some_and(|found| found.stopped);
     Ok(if stopped { ErrorKind::Interrupted.exit_code() } else { 0 })
+}
+
+/// What packets take by the chip's price table; a hop is that of all flits of a packet.
+fn hop_prices(chip: &ChipSpec, folder: &Path) -> Result<HopPrices, Error> {
+    let (east_west, north_south, arrival) = EnergyTable::load(&chip.prices, folder)?.hop_prices()?;
+    if arrival.is_none() {
+        say(&format!("note: `{}` has no price of an axon event; links alone are weighed", chip.prices));
+    }
+    let flits = u64::from(chip.packet_flits);
+    Ok(HopPrices { east_west: east_west * flits, north_south: north_south * flits, arrival })
 }
 
 fn describe(config: &RunConfig, mapping: &Mapping) -> String {
@@ -424,6 +506,24 @@ fn describe(config: &RunConfig, mapping: &Mapping) -> String {
         "verified: {} synapses, walked one by one in the finished image",
         mapping.synapses_verified
     );
+    if mapping.pins_verified > 0 {
+        let _ = writeln!(out, "verified: {} pinned neurons on their cores", mapping.pins_verified);
+    }
+    for region in &mapping.regions {
+        let RegionUse { population, from, to, neurons, outside } = region;
+        let _ = writeln!(
+            out,
+            "  region of `{population}`, {from:?} to {to:?}: {outside} of {neurons} neurons are outside"
+        );
+    }
+    for way in mapping.lost.iter().take(20) {
+        let link = way.at.zip(way.direction);
+        let link = link.map(|([x, y], direction)| format!(", at ({x}, {y}) to the {direction}"));
+        let _ = writeln!(out, "  lost: {way}{}", link.unwrap_or_default());
+    }
+    if mapping.lost.len() > 20 {
+        let _ = writeln!(out, "  lost: {} further ways", mapping.lost.len() - 20);
+    }
     let _ = writeln!(out, "image {}", mapping.image.digest());
     out
 }

@@ -17,7 +17,7 @@ use super::hop::read_hops;
 use super::scale::MilliVolts;
 use super::{CAUSES, EnergyCause, EnergyReport, EventCounts, MicroAttojoules};
 use crate::chip::{Citation, read_citation};
-use crate::error::{Error, ErrorKind, nearest};
+use crate::error::{Error, ErrorKind, Problem, all_well, nearest};
 use crate::toml_reader::{Document, Table};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -131,6 +131,9 @@ pub struct EnergyTable {
 /// Causes that the table `hop` prices.
 const HOPS: [&str; 2] = ["hop_east_west", "hop_north_south"];
 
+/// Most attojoules of a link or an axon event that a search weighs.
+const MOST_HOP: i128 = 1_000_000_000_000;
+
 /// Embedded tables: (name, text).
 const TABLES: &[(&str, &str)] = &[
     ("loihi1-davies2018", include_str!("tables/loihi1-davies2018.toml")),
@@ -225,6 +228,43 @@ impl EnergyTable {
     /// Number of causes with a price of their own.
     pub fn priced(&self) -> usize {
         self.prices.values().filter(|price| matches!(price.amount, Amount::Known(_))).count()
+    }
+
+    /// What a flit over a horizontal and over a vertical link, and an axon event takes, in whole attojoules; `None` is
+    /// an axon event whose price is unknown.
+    ///
+    /// # Errors
+    /// The price of a link is unknown or held by another price (for each), or a price is above a microjoule.
+    pub fn hop_prices(&self) -> Result<(u64, u64, Option<u64>), Error> {
+        let mut problems = Vec::new();
+        let mut read = |cause: &str, needed: bool| {
+            let price = &self.prices[cause];
+            let attojoules = match price.amount {
+                Amount::Known(band) => Some(rounded(band.value)),
+                Amount::Included | Amount::Unknown => None,
+            };
+            let place = format!("price table {}, `{cause}`", self.name);
+            match attojoules {
+                Some(price) if price > MOST_HOP => {
+                    let what = format!("{price} aJ are more than the {MOST_HOP} that a search weighs");
+                    problems.push(Problem::new(place, what, "give a price of at most a microjoule"));
+                }
+                None if needed => {
+                    let what = format!(
+                        "the price is unknown ({}); a search for energy needs it",
+                        price.citation.source
+                    );
+                    let hint = "name a table that has it (`prices` in [chip]; see `spikemesh preset list`), or search for links";
+                    problems.push(Problem::new(place, what, hint));
+                }
+                _ => {}
+            }
+            attojoules.map(|price| price.min(MOST_HOP) as u64)
+        };
+        let (east_west, north_south) = (read("hop_east_west", true), read("hop_north_south", true));
+        let arrival = read("axon_event", false);
+        all_well(problems)?;
+        Ok((east_west.unwrap_or(0), north_south.unwrap_or(0), arrival))
     }
 
     /// Prices what was counted.

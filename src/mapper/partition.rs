@@ -6,6 +6,10 @@
 //! part; an output axon is one (neuron, destination) with unicast and one sending neuron with multicast; a shared kernel
 //! takes its words once a part and output channel.
 
+mod units;
+
+pub(super) use units::Units;
+
 use super::MapOptions;
 use super::kernels::KernelWords;
 use crate::chip::{ChipSpec, FanOut, MOST_CORES};

@@ -5,11 +5,11 @@ use crate::chip::{ChipSpec, INPUT_PORT, OUTPUT_PORT};
 use crate::error::{Error, ErrorKind, Problem, all_well};
 use crate::network::Network;
 use crate::npz::{fault, read_npz, read_reals};
-use spikemesh_placement::{Cost, Grid, Lists, Problem as Placing};
+use spikemesh_placement::{Cost, Grid, LinkPrices, Lists, Problem as Placing, priced};
 use std::path::Path;
 
 /// Targets and rates of all neurons, and of the ports of a chip as further neurons.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Traffic {
     /// By neuron: neurons it has a synapse on, ascending; a read-out neuron also sends to the last, the output port.
     pub targets: Lists<u32>,
@@ -158,6 +158,17 @@ impl Traffic {
     /// As a problem of placement.
     pub fn problem(&self) -> Placing {
         Placing::new(self.targets.clone(), &self.rates, self.pinned.clone())
+    }
+
+    /// As a problem of placement where some neurons have a core; their room is not counted.
+    pub(super) fn problem_pinned(&self, pin: impl Fn(u32) -> Option<u32>) -> Placing {
+        let pinned = self.pinned.iter().enumerate().map(|(v, port)| port.or_else(|| pin(v as u32)));
+        Placing::new(self.targets.clone(), &self.rates, pinned.collect())
+    }
+
+    /// What the packets of a placement cost by prices of links, as XY trees or as an XY path to each core.
+    pub(super) fn priced(&self, grid: &Grid, prices: &LinkPrices, unicast: bool, core: &[u32]) -> f64 {
+        priced(&self.targets, &self.rates, grid, prices, unicast, core)
     }
 
     /// What a placement costs; `core[v]` is the core of neuron v.

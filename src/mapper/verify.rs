@@ -3,6 +3,10 @@
 //!
 //! It uses nothing of the passes that built the image but the scale of a neuron and the rounding of a single weight.
 
+mod places;
+
+pub use places::{LostWay, lost_ways, verify_pins};
+
 use super::mismatch::Mismatch;
 use super::quantise::Quantised;
 use crate::chip::{ChipImage, CoreLimits, FanOut, OUTPUT_PORT, OverflowProfile, Readout};

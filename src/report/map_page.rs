@@ -38,6 +38,15 @@ pub fn cost_rows(cost: &Cost) -> [(&'static str, f64); 6] {
     ]
 }
 
+/// Rows that only some searches have, of the same table: (name, before, after).
+pub fn further_rows(arrangement: &Arrangement) -> Vec<(String, f64, f64)> {
+    let weighed = arrangement.weighed.iter();
+    let weighed = weighed.map(|w| (format!("objective by the prices of links, {}", w.unit), w.before, w.after));
+    let crossings = arrangement.crossings.iter();
+    let crossings = crossings.map(|c| ("packets from chip to chip".to_owned(), c.before, c.after));
+    weighed.chain(crossings).collect()
+}
+
 /// A change in percent, with its sign.
 pub fn change(before: f64, after: f64) -> String {
     if before > 0.0 { format!("{:+.1} %", 100.0 * (after - before) / before) } else { "-".into() }
@@ -49,7 +58,9 @@ pub fn map_page(page: &MapPage<'_>) -> String {
     let _ = write!(out, "<p>{}</p>", escape(page.subtitle));
     out.push_str("<h2>Before and after</h2><p>Rates times links; before is neurons in order along a Hilbert curve.</p><div class=\"scroll\"><table><tr><th></th><th>before</th><th>after</th><th>change</th></tr>");
     let (before, after) = (cost_rows(&page.arrangement.before), cost_rows(&page.arrangement.after));
-    for ((name, before), (_, after)) in before.into_iter().zip(after) {
+    let rows =
+        before.into_iter().zip(after).map(|((name, before), (_, after))| (name.to_owned(), before, after));
+    for (name, before, after) in rows.chain(further_rows(page.arrangement)) {
         let _ = write!(
             out,
             "<tr><td>{name}</td><td>{before:.5e}</td><td>{after:.5e}</td><td>{}</td></tr>",

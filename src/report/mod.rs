@@ -15,7 +15,7 @@ pub use html::page;
 pub(crate) use html::{escape, page_start};
 pub use json::{REPORT_VERSION, json};
 pub use line_plot::{Line, line_plot};
-pub use map_page::{MapPage, change, cost_rows, map_page};
+pub use map_page::{MapPage, change, cost_rows, further_rows, map_page};
 pub use text::summary;
 pub(crate) use text::{band, grouped, si};
 

@@ -21,6 +21,7 @@ mod nir;
 mod nir_file;
 #[cfg(feature = "nir")]
 mod nir_structure;
+mod places;
 mod ranc;
 mod recording;
 mod registers;

@@ -17,6 +17,11 @@ impl<W: Word, M: Metric> State<'_, W, M> {
     /// Costs of vertex `v` on each core, by column and row (8 of each), up to a constant.
     pub(crate) fn everywhere(&self, v: u32, costs: &mut [i64; 64]) {
         everywhere(self, v, costs);
+        if self.problem.is_hinted() {
+            for (core, place) in self.places.iter().enumerate() {
+                costs[8 * usize::from(place.x) + usize::from(place.bit)] += self.hint(v, core as u16);
+            }
+        }
     }
 }
 

@@ -33,11 +33,14 @@ pub struct Limits {
     pub words: u64,
     /// Words of a row of so many synapses; the last holds for all longer rows, in proportion.
     pub row_words: Vec<u64>,
-    /// Vertices of different groups share no core; empty for one group.
+    /// Vertices of different groups share no core; empty for one group. [`Limits::NO_GROUP`] shares with all.
     pub groups: Vec<u32>,
 }
 
 impl Limits {
+    /// Of a vertex that is no neuron of the core it is at, such as a port.
+    pub const NO_GROUP: u32 = u32::MAX;
+
     fn row_words(&self, pins: u32) -> u64 {
         let pins = pins as usize;
         self.row_words.get(pins).copied().unwrap_or_else(|| {
@@ -62,7 +65,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             }
         }
         for (v, &core) in self.core.iter().enumerate() {
-            if let (Some(group), None) = (limits.groups.get(v), self.problem.pinned[v]) {
+            if let Some(group) = limits.groups.get(v).filter(|group| **group != Limits::NO_GROUP) {
                 held.group[core as usize] = Some(*group);
             }
         }
@@ -86,6 +89,17 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             (None, Some(_)) => false,
             (_, None) => true,
         }
+    }
+
+    /// Whether every core's limits are kept, and no core holds two groups.
+    pub(crate) fn is_within_limits(&self) -> bool {
+        let Some(held) = &self.held else { return true };
+        let alone = |(v, core): (usize, &u16)| {
+            let own = held.limits.groups.get(v).filter(|group| **group != Limits::NO_GROUP);
+            own.is_none_or(|own| held.group[usize::from(*core)] == Some(*own))
+        };
+        self.core.iter().enumerate().all(alone)
+            && (0..held.axons.len() as u16).all(|core| self.keeps_limits(core))
     }
 
     /// Whether a core keeps its limits, after a move to it.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::list::Lists;
 use crate::metric::{LinkPrices, Priced, Unit};
+use crate::problem::Hint;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -16,6 +17,10 @@ struct Case {
     size: (usize, usize, usize),
     /// Prices to the east, west, north and south, by router.
     prices: [Vec<i64>; 4],
+    /// What reaching a core costs, where links have prices.
+    arrival: i64,
+    /// What the first vertices pay by core, in links.
+    hint: Vec<f64>,
     start: Vec<u16>,
     moves: Vec<(u32, u16)>,
 }
@@ -39,8 +44,12 @@ fn case() -> impl Strategy<Value = Case> {
         let rows = prop::collection::vec(prop::collection::btree_set(v.clone(), 0..=n.min(6)), 1..5);
         let vertices = prop::collection::vec((0usize..5, 1u32..=1 << 18, 0u32..5, any::<bool>(), 0..cores), n);
         let moves = prop::collection::vec((v, 0..cores), 0..25);
-        (rows, vertices, [prices(), prices(), prices(), prices()], moves).prop_map(
-            move |(rows, vertices, prices, moves)| {
+        let hint = prop_oneof![
+            Just(Vec::new()),
+            prop::collection::vec((0u32..9).prop_map(f64::from), usize::from(cores))
+        ];
+        (rows, vertices, [prices(), prices(), prices(), prices()], (0i64..20, hint), moves).prop_map(
+            move |(rows, vertices, prices, (arrival, hint), moves)| {
                 let rows: Vec<Vec<u32>> = rows.into_iter().map(|row| row.into_iter().collect()).collect();
                 let mut rates: Vec<u32> = vertices.iter().map(|v| v.1).collect();
                 rates[0] = 1 << 18;
@@ -51,6 +60,8 @@ fn case() -> impl Strategy<Value = Case> {
                     pinned: vertices.iter().map(|v| v.3).collect(),
                     size,
                     prices,
+                    arrival,
+                    hint,
                     start: vertices.iter().map(|v| v.4).collect(),
                     moves,
                 }
@@ -65,7 +76,15 @@ impl Case {
         let places = self.pinned.iter().zip(&self.start).map(|(pinned, at)| pinned.then_some(u32::from(*at)));
         let mut problem = Problem::new(Lists::from_rows(self.targets.clone()), &rates, places.collect());
         problem.sizes.clone_from(&self.sizes);
-        problem
+        if self.hint.is_empty() {
+            return problem;
+        }
+        problem.hinted(&[Hint { vertices: self.hinted(), prices: self.hint.clone() }])
+    }
+
+    /// Vertices under the hint.
+    fn hinted(&self) -> std::ops::Range<u32> {
+        0..self.rates.len() as u32 / 2
     }
 
     fn grid(&self) -> Grid {
@@ -74,16 +93,24 @@ impl Case {
 
     fn link_prices(&self) -> LinkPrices {
         let [east, west, north, south] = self.prices.clone();
-        LinkPrices { east, west, north, south }
+        LinkPrices { east, west, north, south, arrival: self.arrival }
     }
 
     /// The cost, link by link: along the row, then along the column.
-    fn oracle(&self, core: &[u16], prices: &[Vec<i64>; 4], unicast: bool) -> i64 {
+    fn oracle(&self, core: &[u16], prices: &LinkPrices, unicast: bool) -> i64 {
         let (width, _, each) = self.size;
+        let LinkPrices { east, west, north, south, arrival } = prices;
+        let ways = [east, west, north, south];
         let mut total = 0;
+        if !self.hint.is_empty() {
+            let mean = self.problem().mean_rate();
+            let paid = self.hinted().map(|v| (self.hint[usize::from(core[v as usize])] as i64) * mean);
+            total += prices.unit() * paid.sum::<i64>();
+        }
         for (u, row) in self.targets.iter().enumerate() {
             let cores: BTreeSet<u16> = row.iter().map(|t| core[*t as usize]).collect();
             let mut links = Vec::new();
+            total += i64::from(self.rates[u]) * arrival * cores.len() as i64;
             for to in cores {
                 let mut at = usize::from(core[u]) / each;
                 let to = usize::from(to) / each;
@@ -102,18 +129,14 @@ impl Case {
             if !unicast {
                 links = links.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
             }
-            let price: i64 = links.iter().map(|&(at, way)| prices[way][at]).sum();
+            let price: i64 = links.iter().map(|&(at, way)| ways[way][at]).sum();
             total += i64::from(self.rates[u]) * price;
         }
         total
     }
 }
 
-fn check<W: Word, M: Metric + Clone>(
-    case: &Case,
-    metric: M,
-    prices: &[Vec<i64>; 4],
-) -> Result<(), TestCaseError> {
+fn check<W: Word, M: Metric + Clone>(case: &Case, metric: M, prices: &LinkPrices) -> Result<(), TestCaseError> {
     let (problem, grid) = (case.problem(), case.grid());
     let oracle = |core: &[u16]| case.oracle(core, prices, M::UNICAST);
     let mut state: State<'_, W, M> = State::new(&problem, &grid, metric, case.start.clone());
@@ -160,7 +183,7 @@ fn check<W: Word, M: Metric + Clone>(
 }
 
 /// With the narrowest words and the widest.
-fn check_words<M: Metric + Clone>(case: &Case, metric: M, prices: &[Vec<i64>; 4]) -> Result<(), TestCaseError> {
+fn check_words<M: Metric + Clone>(case: &Case, metric: M, prices: &LinkPrices) -> Result<(), TestCaseError> {
     match case.grid().bits() {
         ..=8 => check::<u8, M>(case, metric.clone(), prices)?,
         9..=16 => check::<u16, M>(case, metric.clone(), prices)?,
@@ -173,16 +196,14 @@ fn check_words<M: Metric + Clone>(case: &Case, metric: M, prices: &[Vec<i64>; 4]
 proptest! {
     #[test]
     fn the_cost_kept_is_that_of_trees_walked_link_by_link(case in case()) {
-        let routers = case.size.0 * case.size.1;
-        let ones = [(); 4].map(|()| vec![1; routers]);
-        let (grid, uniform) = (case.grid(), LinkPrices::uniform(&case.grid(), 1, 1));
+        let (grid, ones) = (case.grid(), LinkPrices::uniform(&case.grid(), 1, 1));
         if case.size.2 == 1 {
             check_words(&case, Unit::<false>, &ones)?;
             check_words(&case, Unit::<true>, &ones)?;
         }
-        check_words(&case, Priced::<false>::new(&grid, &uniform), &ones)?;
-        check_words(&case, Priced::<false>::new(&grid, &case.link_prices()), &case.prices)?;
-        check_words(&case, Priced::<true>::new(&grid, &case.link_prices()), &case.prices)?;
+        check_words(&case, Priced::<false>::new(&grid, &ones), &ones)?;
+        check_words(&case, Priced::<false>::new(&grid, &case.link_prices()), &case.link_prices())?;
+        check_words(&case, Priced::<true>::new(&grid, &case.link_prices()), &case.link_prices())?;
     }
 
     #[test]
@@ -221,6 +242,22 @@ proptest! {
         }
         }
     }
+}
+
+/// A neuron that is pinned has a group, a port has none.
+#[test]
+fn pinned_neurons_keep_other_groups_off_their_core() {
+    let problem = Problem::new(Lists::from_rows([[]; 4]), &[1.0; 4], vec![None, None, Some(2), Some(3)]);
+    let grid = Grid::new(2, 2, 1, 4);
+    let limits = Limits { groups: vec![7, 8, 7, Limits::NO_GROUP], ..Limits::default() };
+    let on = |core: Vec<u16>| -> State<'_, u8, Unit<false>> {
+        State::new(&problem, &grid, Unit::<false>, core).limited(&limits)
+    };
+    let state = on(vec![0, 1, 2, 3]);
+    let allowed = |v: u32| (0..4).filter(|to| state.may_join(v, *to)).collect::<Vec<u16>>();
+    assert_eq!([0, 1].map(allowed), [vec![0, 2], vec![1]]);
+    assert!(state.is_within_limits() && on(vec![2, 1, 2, 3]).is_within_limits());
+    assert!(!on(vec![0, 2, 2, 3]).is_within_limits());
 }
 
 /// Vertices that join others' groups only, and no empty core.
