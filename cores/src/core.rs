@@ -134,6 +134,17 @@ impl CoreConfig {
         self.synapses.store().synapse_count() + plastic as u64
     }
 
+    /// Number of synapses whose weight, at the start, is not 0.
+    pub fn nonzero_synapses(&self) -> u64 {
+        let store = self.synapses.store();
+        let mut count = 0;
+        for axon in 0..store.axon_count() {
+            store.visit(AxonId(axon as u32), &mut |synapse| count += u64::from(synapse.weight != 0));
+        }
+        let plastic = self.plastic.iter().flat_map(|rows| &rows.weights);
+        count + plastic.filter(|weight| **weight != 0).count() as u64
+    }
+
     /// Synapses behind an axon; none behind one that carries a reward.
     pub fn row_len(&self, axon: usize) -> usize {
         let store = self.synapses.store();

@@ -117,6 +117,16 @@ impl Deadline {
         }
     }
 
+    /// Whether nothing is late, held back, or under way from ticks before.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.held.is_empty() && self.due.is_empty() && self.flights.len() == self.free.len()
+    }
+
+    /// Ends a tick in which all was in time.
+    pub(super) fn pass(&mut self) {
+        self.now += 1;
+    }
+
     /// Notes a packet of so many copies that is made now; returns the tag it must carry.
     pub(super) fn send(&mut self, sender: Sender, copies: u32) -> u32 {
         let flight = Flight { sender, tick: self.now, copies };

@@ -206,6 +206,13 @@ struct Tables {
     channels: u8,
 }
 
+impl Tables {
+    /// Whether cores work on packets as they arrive; in ticks of fixed length they do so at the start of the next.
+    fn works_at_once(&self) -> bool {
+        self.timing.receive == Receive::AsTheyArrive && self.sync == SyncPolicy::Barrier
+    }
+}
+
 /// The joint of cores and mesh, with the mesh behind it.
 pub struct Interface {
     tables: Arc<Tables>,
@@ -215,6 +222,8 @@ pub struct Interface {
     injections: Vec<Injection>,
     records: Vec<PacketRecord>,
     verdicts: Vec<Verdict>,
+    /// Who spiked in this tick, where ticks have a fixed length; packets carry their places as tags.
+    senders: Vec<Sender>,
     /// Of a chip whose ticks have a fixed length.
     deadline: Option<Deadline>,
     /// Of a chip whose cores work on packets as they arrive.
@@ -427,10 +436,21 @@ impl Interface {
                 Some(Deadline::new(period_ps, late, tables.core_ids.len()))
             }
         };
-        let receivers =
-            (tables.timing.receive == Receive::AsTheyArrive).then(|| Receivers::new(tables.core_ids.len()));
-        let (injections, records, verdicts, counters) = Default::default();
-        Ok(Self { tables, noc, level, queue, injections, records, verdicts, deadline, receivers, counters })
+        let receivers = tables.works_at_once().then(|| Receivers::new(tables.core_ids.len()));
+        let (injections, records, verdicts, senders, counters) = Default::default();
+        Ok(Self {
+            tables,
+            noc,
+            level,
+            queue,
+            injections,
+            records,
+            verdicts,
+            senders,
+            deadline,
+            receivers,
+            counters,
+        })
     }
 
     /// Copies that can never arrive.
@@ -478,6 +498,7 @@ impl Interface {
         out.outputs.clear();
         self.injections.clear();
         self.records.clear();
+        self.senders.clear();
         self.receivers.iter_mut().for_each(Receivers::clear);
         let tables = Arc::clone(&self.tables);
         for &input in inputs {
@@ -532,7 +553,7 @@ impl Interface {
         let (block, place) = Self::place(core);
         let work = blocks[block].work(place);
         let behind_ps = self.deadline.as_ref().map_or(0, |deadline| deadline.behind_ps[core]);
-        let start_ps = behind_ps + before_updates_ps(timing, work);
+        let start_ps = behind_ps + before_updates_ps(&tables, work);
         let packets_before = self.injections.len();
         // The spikes are taken out for a while, because their targets may be in the same block.
         let spikes = blocks[block].take_spikes(place);
@@ -560,7 +581,7 @@ impl Interface {
             }
         }
         let made = (self.injections.len() - packets_before) as u64;
-        let own_ps = before_updates_ps(timing, work)
+        let own_ps = before_updates_ps(&tables, work)
             + work.updates_active * timing.update_active_ps
             + work.updates_idle * timing.update_idle_ps
             + spikes.len() as u64 * timing.spike_ps
@@ -610,30 +631,35 @@ impl Interface {
 
     /// Ends a tick of fixed length: lets the mesh run until then and hands on what it brought; returns the last arrival.
     fn end_on_time(&mut self, blocks: &mut [CoreBlock], deadline: &mut Deadline, out: &mut TickSpikes) -> u64 {
-        let tables = Arc::clone(&self.tables);
+        if deadline.is_quiet() && self.surely_in_time(deadline.period_ps) {
+            deadline.pass();
+            let tables = &self.tables;
+            self.senders.iter().for_each(|sender| hand_on(tables, blocks, *sender, None, out));
+            return self
+                .noc
+                .run_tick(&self.injections, Some(deadline.period_ps), &mut VerdictSink::Ignore)
+                .end_ps;
+        }
+        for injection in &mut self.injections {
+            let copies = self.tables.routes.legs(injection.route).len() as u32;
+            injection.tag = deadline.send(self.senders[injection.tag as usize], copies);
+        }
         deadline.admit(&mut self.injections);
         self.verdicts.clear();
         let mut sink = VerdictSink::Collect(&mut self.verdicts);
         let outcome = self.noc.run_tick(&self.injections, Some(deadline.period_ps), &mut sink);
+        let tables = &self.tables;
         deadline.settle(&self.verdicts, |heard| {
-            let local = heard.sender.local as usize;
-            if heard.destination == tables.output_port {
-                let output = heard.sender.core.and_then(|core| tables.outputs[core as usize][local]);
-                out.outputs.extend(output);
-                return;
-            }
-            let fan_out = match heard.sender.core {
-                Some(core) => &tables.cores[core as usize],
-                // They acted before the tick in which they entered.
-                None if tables.inputs_at_once => return,
-                None => &tables.input,
-            };
-            let core = tables.by_endpoint[heard.destination as usize];
-            let here = fan_out.targets_of(local).iter().filter(|(target, _)| *target == core);
-            let wait = fan_out.delay_of(local);
-            here.for_each(|target| queue(blocks, &[*target], heard.sender.payload, wait));
+            hand_on(tables, blocks, heard.sender, Some(heard.destination), out);
         });
         outcome.end_ps
+    }
+
+    /// Whether nothing of this tick can be late: without contention, times are those of the routes.
+    fn surely_in_time(&self, period_ps: u64) -> bool {
+        let routes = &self.tables.routes;
+        let longest = |i: &Injection| i.at_ps + routes.longest_ps(i.route, i.flits).unwrap_or(0);
+        self.level == Level::Analytic && self.injections.iter().all(|injection| longest(injection) < period_ps)
     }
 
     /// Makes the packets of a spike, the first `at_ps` plus the time a packet takes after the start of the tick.
@@ -642,12 +668,13 @@ impl Interface {
         // Packets from outside take no core's time.
         let each_ps = sender.core.map_or(0, |_| self.tables.timing.packet_out_ps());
         let mut at_ps = at_ps;
+        if self.deadline.is_some() {
+            self.senders.push(sender);
+        }
         for (&route, place) in fan_out.routes_of(sender.local as usize).iter().zip(0..) {
             at_ps += each_ps;
-            let tag = match (&mut self.deadline, &mut self.receivers) {
-                (Some(deadline), _) => {
-                    deadline.send(sender, self.tables.routes.legs(RouteId(route)).len() as u32)
-                }
+            let tag = match (&self.deadline, &mut self.receivers) {
+                (Some(_), _) => self.senders.len() as u32 - 1,
                 (None, Some(receivers)) => receivers.send(sender, place),
                 (None, None) => 0,
             };
@@ -691,6 +718,31 @@ fn queue_inputs(tables: &Tables, blocks: &mut [CoreBlock], inputs: &[u32]) {
     }
 }
 
+/// Hands a spike on to where its copy arrived, or to all it reaches.
+fn hand_on(
+    tables: &Tables,
+    blocks: &mut [CoreBlock],
+    sender: Sender,
+    destination: Option<u32>,
+    out: &mut TickSpikes,
+) {
+    let local = sender.local as usize;
+    if destination.is_none_or(|endpoint| endpoint == tables.output_port) {
+        out.outputs.extend(sender.core.and_then(|core| tables.outputs[core as usize][local]));
+    }
+    let fan_out = match sender.core {
+        Some(core) => &tables.cores[core as usize],
+        // They acted before the tick in which they entered.
+        None if tables.inputs_at_once => return,
+        None => &tables.input,
+    };
+    let (targets, wait) = (fan_out.targets_of(local), fan_out.delay_of(local));
+    let Some(endpoint) = destination else { return queue(blocks, targets, sender.payload, wait) };
+    let core = tables.by_endpoint[endpoint as usize];
+    let here = targets.iter().filter(|(target, _)| *target == core);
+    here.for_each(|target| queue(blocks, &[*target], sender.payload, wait));
+}
+
 fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32, wait: u8) {
     for &(core, axon) in targets {
         let (block, place) = Interface::place(core as usize);
@@ -699,12 +751,14 @@ fn queue(blocks: &mut [CoreBlock], targets: &[(u32, u32)], payload: i32, wait: u
 }
 
 /// What a core's work takes before it updates its first neuron, in picoseconds.
-fn before_updates_ps(timing: &CoreTiming, work: CoreWork) -> u64 {
-    let received = match timing.receive {
-        Receive::NextTick => {
-            work.axon_events * timing.axon_event_ps + work.synaptic_operations * timing.synaptic_operation_ps
-        }
-        Receive::AsTheyArrive => 0,
-    };
-    received + work.learning_updates * timing.learning_update_ps + work.trace_updates * timing.trace_update_ps
+fn before_updates_ps(tables: &Tables, work: CoreWork) -> u64 {
+    let timing = &tables.timing;
+    let learning_ps =
+        work.learning_updates * timing.learning_update_ps + work.trace_updates * timing.trace_update_ps;
+    if tables.works_at_once() {
+        return learning_ps;
+    }
+    work.axon_events * timing.axon_event_ps
+        + work.synaptic_operations * timing.synaptic_operation_ps
+        + learning_ps
 }

@@ -98,6 +98,7 @@ fn run_imported(arguments: &Arguments, name: &str, import: &RancImport, out: &Pa
         recording: &recording,
         prices: &prices,
         energy: &energy,
+        dense_connections: None,
         seed: 0,
         wall_s,
         cpu_s,

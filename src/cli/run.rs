@@ -106,6 +106,7 @@ fn run_mapped(
         recording: &recording,
         prices: prices,
         energy: &energy,
+        dense_connections: Some(network.dense_connections()),
         seed: config.seed,
         wall_s,
         cpu_s,

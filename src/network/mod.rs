@@ -290,6 +290,12 @@ impl Network {
         (population, neuron.0 - self.first_neuron(population).0)
     }
 
+    /// Connections of all projections if each were dense; convolutions as unrolled.
+    pub fn dense_connections(&self) -> u64 {
+        let product = |(sources, targets): (u32, u32)| u64::from(sources) * u64::from(targets);
+        self.projections.iter().map(|projection| product(projection.weights.shape())).sum()
+    }
+
     /// Synapses of all projections; zero weights of dense maps are not synapses.
     pub fn synapse_count(&self) -> u64 {
         self.projections.iter().map(|p| p.weights.synapse_count()).sum()

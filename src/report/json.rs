@@ -1,6 +1,6 @@
 //! The report for programs: one object with a version.
 
-use super::Report;
+use super::{NeuroBench, Report};
 use crate::chip::SyncPolicy;
 use crate::energy::joules;
 use serde_json::{Map, Value, json};
@@ -119,6 +119,7 @@ pub fn json(report: &Report<'_>) -> Value {
             "barrier": mean(counters.spans.barrier_ps, counters.ticks),
             "work": mean(counters.spans.work_ps, counters.ticks),
         },
+        "neurobench": NeuroBench::of(report),
         "late": late(report),
         "tick_time_ps": { "mean": mean(counters.tick_time_ps, counters.ticks), "max": counters.longest_tick_ps },
         "chip": {

@@ -7,6 +7,7 @@ mod html;
 mod json;
 mod line_plot;
 mod map_page;
+mod neurobench;
 mod text;
 
 pub use csv::{cores_csv, learned_csv, links_csv};
@@ -16,6 +17,7 @@ pub(crate) use html::{escape, page_start};
 pub use json::{REPORT_VERSION, json};
 pub use line_plot::{Line, line_plot};
 pub use map_page::{MapPage, change, cost_rows, further_rows, map_page};
+pub use neurobench::{NeuroBench, SynapticOperations};
 pub use text::summary;
 pub(crate) use text::{band, grouped, si};
 
@@ -48,6 +50,8 @@ pub struct Report<'a> {
     pub prices: &'a EnergyTable,
     /// What everything cost by them.
     pub energy: &'a EnergyReport,
+    /// Connections of the network if every pair of connected populations were dense; `None` if nobody knows.
+    pub dense_connections: Option<u64>,
     /// Seed of random stimuli.
     pub seed: u64,
     /// Time the run took on this computer, in seconds; in no digest.

@@ -129,10 +129,10 @@ fn wrong_input_is_a_clear_error() {
     run(
         &case(
             "fixed.toml",
-            digits.replace("placement =", "sync = \"fixed-tick\"\ntick_ps = 1000000\nplacement ="),
+            digits.replace("placement =", "sync = \"fixed-tick\"\nlate = \"never\"\nplacement ="),
         ),
         3,
-        &["not built yet", "sync = \"barrier\""],
+        &["tick_ps", "`never`", "deliver"],
     );
     run(&folder.path("absent.toml"), 7, &["absent.toml"]);
     run(

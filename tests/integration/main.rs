@@ -31,3 +31,4 @@ mod sanafe;
 #[cfg(feature = "nir")]
 mod shared_kernels;
 mod support;
+mod time;
