@@ -364,9 +364,16 @@ impl Core {
     }
 
     /// Synapses behind an axon; none behind one that carries a reward.
+    #[inline]
     pub fn row_len(&self, axon: AxonId) -> u64 {
         if axon.0 < self.fixed_axons {
-            return self.synapses.store().row_len(axon) as u64;
+            let len = match &*self.synapses {
+                Synapses::Narrow(rows) => rows.row_len(axon),
+                Synapses::Wide(rows) => rows.row_len(axon),
+                Synapses::Sparse(rows) => rows.row_len(axon),
+                other => other.store().row_len(axon),
+            };
+            return len as u64;
         }
         match self.plastic_axon(axon) {
             Ok((i, place)) => self.plastic[i].rows().range(place).len() as u64,

@@ -40,6 +40,7 @@ impl Receivers {
     }
 
     /// Notes a packet; returns the tag it must carry.
+    #[inline]
     pub(super) fn send(&mut self, sender: Sender, place: u32) -> u32 {
         self.sent.push(Sent { sender, place });
         (self.sent.len() - 1) as u32
@@ -51,6 +52,7 @@ impl Receivers {
     }
 
     /// Axons of a core in use that a packet's copy there acts on; `aligned` as [`aligned`] says of the sender's table.
+    #[inline]
     pub(super) fn targets<'t>(
         &self,
         tag: u32,
@@ -65,6 +67,7 @@ impl Receivers {
     }
 
     /// Notes an arrival and the work it means.
+    #[inline]
     pub(super) fn arrived(&mut self, core: u32, at_ps: u64, work_ps: u64) {
         self.queues[core as usize].push((at_ps, work_ps));
     }
@@ -72,7 +75,8 @@ impl Receivers {
     /// When the last core has worked on all that arrived; 0 if nothing did.
     pub(super) fn done_ps(&mut self) -> u64 {
         let done = self.queues.iter_mut().map(|queue| {
-            queue.sort();
+            // Equal arrivals may come in any order: their work is done one after the other.
+            queue.sort_unstable();
             queue.iter().fold(0, |free_ps: u64, (at_ps, work_ps)| free_ps.max(*at_ps) + work_ps)
         });
         done.max().unwrap_or(0)

@@ -18,8 +18,15 @@
 use super::{Discipline, Example, ModelInfo, NeuronModel, OverflowKind, Step, Values};
 use crate::registers::{Parameters, Register};
 
-/// Largest potential on either side of zero.
-const V_MOST: i64 = (1 << 25) - 1;
+/// Largest potential, threshold and bias on either side of zero: v leak, and a sum of such and [`SUM_MOST`], are 32-bit
+/// numbers.
+const V_MOST: i32 = (1 << 25) - 1;
+/// The same as a bound of registers.
+const MOST: i64 = V_MOST as i64;
+/// Largest sum of inputs that is told from a larger one.
+const SUM_MOST: i32 = 1 << 28;
+/// Neurons that are stepped together.
+const BLOCK: usize = 16;
 
 /// The neurons of one core.
 #[derive(Clone, Debug)]
@@ -28,7 +35,7 @@ pub(crate) struct SanafeLif {
     bias: Vec<i32>,
     initial: Vec<i32>,
     v_reset: i32,
-    leak: i64,
+    leak: i32,
     force_update: bool,
     count_bits: u32,
     v: Vec<i32>,
@@ -41,11 +48,11 @@ impl NeuronModel for SanafeLif {
         equation: "v = trunc(v leak/64) but in the first step; v = v + bias + inputs; if v > threshold: spike, v = v_reset",
         source: "SANA-FE 2.2.9 (Boyle et al. 2025), behaviour observed step by step",
         registers: &[
-            Register::new("threshold", -V_MOST, V_MOST, "v above it fires").threshold(),
-            Register::new("bias", -V_MOST, V_MOST, "added every step").or(0),
-            Register::new("initial", -V_MOST, V_MOST, "v before the first step").or(0),
+            Register::new("threshold", -MOST, MOST, "v above it fires").threshold(),
+            Register::new("bias", -MOST, MOST, "added every step").or(0),
+            Register::new("initial", -MOST, MOST, "v before the first step").or(0),
             Register::new("leak", 0, 64, "kept of v in a step, in 64ths").or(64).decay().shared(),
-            Register::new("v_reset", -V_MOST, V_MOST, "v after a spike").or(0).shared(),
+            Register::new("v_reset", -MOST, MOST, "v after a spike").or(0).shared(),
             Register::new("force_update", 0, 1, "1: every update is charged as an active one").or(0).shared(),
             Register::new("count_bits", 0, 16, "low bits of a summed input that count its events")
                 .or(0)
@@ -67,7 +74,7 @@ impl NeuronModel for SanafeLif {
             v: initial.clone(),
             initial,
             v_reset: p.core("v_reset") as i32,
-            leak: p.core("leak"),
+            leak: p.core("leak") as i32,
             force_update: p.core("force_update") == 1,
             count_bits: p.core("count_bits") as u32,
         }
@@ -77,23 +84,44 @@ impl NeuronModel for SanafeLif {
         let leak = if step.tick == 0 { 64 } else { self.leak };
         let counts = (1i32 << self.count_bits) - 1;
         let mut active = 0u32;
-        let neurons = self.v.iter_mut().zip(inputs).zip(self.bias.iter().zip(&self.threshold));
-        for (neuron, ((v, &input), (&bias, &threshold))) in neurons.enumerate() {
-            let events = input & counts;
-            // Without counts a sum of zero is taken for no event.
-            let heard = if counts == 0 { input != 0 } else { events != 0 };
-            let mut busy = self.force_update || *v != 0 || heard || bias != 0;
-            let sum = i64::from(input.wrapping_sub(events) >> self.count_bits);
-            let exact = i64::from(*v) * leak / 64 + i64::from(bias) + sum;
-            let kept = exact.clamp(-V_MOST, V_MOST);
-            step.note_if(kept != exact, neuron, OverflowKind::Clip);
-            *v = kept as i32;
-            let fires = *v > threshold;
-            busy |= fires;
-            active += u32::from(busy);
-            if fires {
-                *v = self.v_reset;
-                step.spike(neuron, 1, active);
+        for first in (0..self.v.len()).step_by(BLOCK) {
+            let block = first..(first + BLOCK).min(self.v.len());
+            let inputs = &inputs[block.clone()];
+            let (bias, threshold) = (&self.bias[block.clone()], &self.threshold[block.clone()]);
+            let mut next = [0; BLOCK];
+            let mut busy = [false; BLOCK];
+            let mut rare = false;
+            let neurons = self.v[block.clone()].iter().zip(inputs).zip(bias.iter().zip(threshold));
+            for (((&v, &input), (&bias, &threshold)), (next, busy)) in
+                neurons.zip(next.iter_mut().zip(&mut busy))
+            {
+                let events = input & counts;
+                // Without counts a sum of zero is taken for no event.
+                let heard = if counts == 0 { input } else { events };
+                *busy = self.force_update | ((v | heard | bias) != 0);
+                // Beyond this a sum takes v to its end whatever else is added.
+                let sum = (input.wrapping_sub(events) >> self.count_bits).clamp(-SUM_MOST, SUM_MOST);
+                let scaled = v * leak;
+                let kept = if leak == 64 { v } else { (scaled + (scaled >> 31 & 63)) >> 6 };
+                let exact = kept + bias + sum;
+                *next = exact;
+                // A clip, or a spike: both are told apart below.
+                rare |= (exact > threshold) | (exact.abs() > V_MOST);
+            }
+            if !rare {
+                active += busy.iter().map(|busy| u32::from(*busy)).sum::<u32>();
+                self.v[block.clone()].copy_from_slice(&next[..block.len()]);
+                continue;
+            }
+            for (neuron, (exact, busy)) in block.zip(next.into_iter().zip(busy)) {
+                let kept = exact.clamp(-V_MOST, V_MOST);
+                step.note_if(kept != exact, neuron, OverflowKind::Clip);
+                let fires = kept > self.threshold[neuron];
+                active += u32::from(busy | fires);
+                self.v[neuron] = if fires { self.v_reset } else { kept };
+                if fires {
+                    step.spike(neuron, 1, active);
+                }
             }
         }
         step.counters.updates_active += u64::from(active);
