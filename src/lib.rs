@@ -44,5 +44,6 @@ pub mod route;
 pub mod run;
 pub mod sanafe;
 mod toml_reader;
+pub mod validate;
 
 pub use error::{EXIT_LOST_PACKETS, Error, ErrorKind, Problem};

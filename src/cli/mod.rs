@@ -12,6 +12,7 @@ mod ranc;
 mod route;
 mod run;
 mod sanafe;
+mod validate;
 
 use crate::config::{NetworkSource, RunConfig};
 use crate::error::{Error, ErrorKind};
@@ -46,6 +47,8 @@ enum Command {
     Deadline(deadline::Arguments),
     /// Price a recorded run under other tables, voltages, nodes and clocks, without running it again
     Price(price::Arguments),
+    /// Compare published measurements of chips with what this program says of the same events
+    Validate(validate::Arguments),
     /// List the neuron models with their registers
     Models(models::Arguments),
     /// List the graph in a NIR file
@@ -89,6 +92,7 @@ pub fn main(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Command::Route(arguments) => route::run(&arguments),
         Command::Deadline(arguments) => deadline::run(&arguments),
         Command::Price(arguments) => price::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Preset(command) => preset::run(&command),

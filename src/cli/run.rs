@@ -104,7 +104,7 @@ fn run_mapped(
         losses: &mapping.losses,
         uses: &mapping.uses,
         recording: &recording,
-        prices: prices,
+        prices,
         energy: &energy,
         dense_connections: Some(network.dense_connections()),
         seed: config.seed,

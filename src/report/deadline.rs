@@ -98,7 +98,7 @@ pub fn deadline_page(name: &str, rows: &[DeadlineRow]) -> String {
         "<p>What a tick of fixed length does to the function of the network: the shorter it is, the more spikes come late.</p>",
     );
     out.push_str(&curve(rows));
-    let _ = write!(out, "<pre>{}</pre></main></body></html>\n", escape(&deadline_text(rows)));
+    let _ = writeln!(out, "<pre>{}</pre></main></body></html>", escape(&deadline_text(rows)));
     out
 }
 

@@ -113,7 +113,8 @@ impl<'a> Plan<'a> {
         let (mut row, mut words) = (Row { synapses: Vec::new() }, Vec::new());
         let (mut own_routes, mut own_targets) = (Vec::new(), Vec::new());
         for (neuron, from) in (0..).zip(self.core_of.iter().map(|core| usize::from(*core))) {
-            (own_routes.clear(), own_targets.clear());
+            own_routes.clear();
+            own_targets.clear();
             for (core, run) in row.by_core(self.graph, &self.core_of, neuron) {
                 words.clear();
                 words.extend(run.iter().map(|&(target, weight)| Synapse {

@@ -23,7 +23,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("route", &["chip", "digest", "energy", "report", "run", "toml_reader"]),
     // A compatibility profile that only the command line knows.
     ("sanafe", &["chip", "npz"]),
-    ("cli", &["chip", "config", "energy", "mapper", "network", "npz", "report", "route", "run", "sanafe"]),
+    // Published measurements, beside runs of images it builds itself.
+    ("validate", &["chip", "energy", "sanafe"]),
+    (
+        "cli",
+        &[
+            "chip", "config", "energy", "mapper", "network", "npz", "report", "route", "run", "sanafe",
+            "validate",
+        ],
+    ),
     (
         "lib",
         &[
@@ -41,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "run",
             "sanafe",
             "toml_reader",
+            "validate",
         ],
     ),
     ("main", &["cli"]),

@@ -32,3 +32,4 @@ mod sanafe;
 mod shared_kernels;
 mod support;
 mod time;
+mod validate;
