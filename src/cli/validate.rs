@@ -2,8 +2,9 @@
 
 use super::print;
 use crate::error::Error;
-use crate::validate::{Case, analytic};
+use crate::validate::{Case, analytic, packets, plots, recurrent};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Arguments of `validate`.
 #[derive(Debug, clap::Args)]
@@ -11,10 +12,25 @@ pub(super) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Emulate all 4,096 cores of TrueNorth, not 256 of them
+    #[arg(long)]
+    full: bool,
+    /// Also draw every group of cases, as SVG files in this folder
+    #[arg(long, value_name = "FOLDER")]
+    plots: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    let cases = analytic()?;
+    let mut cases = analytic()?;
+    cases.extend(recurrent(if arguments.full { 64 } else { 16 })?);
+    cases.extend(packets()?);
+    if let Some(folder) = &arguments.plots {
+        std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "make", &e))?;
+        for (group, drawing) in plots(&cases) {
+            let path = folder.join(group.to_lowercase().replace(' ', "-") + ".svg");
+            std::fs::write(&path, drawing).map_err(|e| Error::file(&path, "write", &e))?;
+        }
+    }
     if arguments.json {
         let cases: Vec<_> = cases.iter().map(object).collect();
         let text = serde_json::to_string_pretty(&serde_json::json!({ "schema": 1, "cases": cases }));

@@ -25,6 +25,12 @@ fn watts(table: &EnergyTable, operations: u64) -> f64 {
     joules(table.price(&counts).total_known())
 }
 
+/// What TrueNorth takes at 0.8 V for so many synaptic operations a second, in watts.
+pub(super) fn power(operations_a_second: f64) -> Result<f64, Error> {
+    let table = EnergyTable::load("truenorth-0.8V", Path::new(""))?;
+    Ok(watts(&table, operations_a_second.round() as u64))
+}
+
 /// All of them.
 ///
 /// # Errors

@@ -4,8 +4,14 @@
 //! case without a tolerance is reported: its source does not give all that a judgement needs.
 
 mod analytic;
+mod packets;
+mod plot;
+mod recurrent;
 
 pub use analytic::analytic;
+pub use packets::packets;
+pub use plot::plots;
+pub use recurrent::recurrent;
 
 use serde::Serialize;
 
