@@ -33,8 +33,17 @@ impl Draws {
     }
 }
 
-/// A mesh of `side` x `side` full cores whose neurons add 1 in `leak` of 256 ticks and lose `threshold` in a spike.
-pub(super) fn build(side: u16, leak: i64, threshold: i64) -> Result<ChipImage, Error> {
+/// What a neuron adds to its potential without input.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leak {
+    /// 1 in so many of 256 ticks, by its core's generator.
+    Stochastic(i64),
+    /// So much every tick.
+    Fixed(i64),
+}
+
+/// A mesh of `side` x `side` full cores whose neurons have that leak and lose `threshold` in a spike.
+pub(super) fn build(side: u16, leak: Leak, threshold: i64) -> Result<ChipImage, Error> {
     let mut spec = ChipSpec::preset("truenorth")?;
     (spec.width, spec.height) = (side, side);
     let cores = u32::from(side) * u32::from(side);
@@ -75,7 +84,7 @@ pub(super) fn build(side: u16, leak: i64, threshold: i64) -> Result<ChipImage, E
 
 /// Crossbar and registers of a core. Two axons, one of weight 1 and one of weight -1, share a row, so that the inputs of
 /// every neuron have the mean zero.
-fn memories(draws: &mut Draws, leak: i64, threshold: i64) -> Result<CoreConfig, Error> {
+fn memories(draws: &mut Draws, leak: Leak, threshold: i64) -> Result<CoreConfig, Error> {
     let fault = |what: String| Error::one(ErrorKind::Bug, "the recurrent network", what, "");
     let mut rows = Vec::with_capacity(CORE as usize);
     for _ in 0..CORE / 2 {
@@ -85,13 +94,17 @@ fn memories(draws: &mut Draws, leak: i64, threshold: i64) -> Result<CoreConfig, 
         rows.extend([0, 1].map(|kind| (kind, 0, targets.iter().copied().collect())));
     }
     let crossbar = Crossbar::typed(CORE, rows).map_err(|e| fault(e.to_string()))?;
+    let (amount, stochastic) = match leak {
+        // A draw of 8 bits that is not above the leak lets it add 1.
+        Leak::Stochastic(times) => (times - 1, 1),
+        Leak::Fixed(amount) => (amount, 0),
+    };
     let initial = (0..CORE).map(|_| draws.below(threshold as u64) as i64).collect();
     let registers = [
         ("s0", Column::Uniform(1)),
         ("s1", Column::Uniform(-1)),
-        // A draw of 8 bits that is not above the leak lets it add 1.
-        ("leak", Column::Uniform(leak - 1)),
-        ("c", Column::Uniform(1)),
+        ("leak", Column::Uniform(amount)),
+        ("c", Column::Uniform(stochastic)),
         ("threshold", Column::Uniform(threshold)),
         ("reset_mode", Column::Uniform(1)),
         ("initial", Column::Each(initial)),
