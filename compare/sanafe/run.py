@@ -136,7 +136,7 @@ def main():
     for name in arguments.cases:
         lines.append(compare(name, python, arguments))
         print(table(lines[-1:]).splitlines()[-1], file=sys.stderr)
-    kind = arguments.machine or re.sub(r"\W+", "-", machine["cpu"].split()[0].lower())
+    kind = arguments.machine or re.sub(r"\W+", "-", " ".join(machine["cpu"].split()[:2]).lower())
     date = datetime.date.today().isoformat()
     folder = arguments.out or HERE.parent / "results" / f"{date}-{kind}-{machine['cpus']}cpu"
     folder.mkdir(parents=True, exist_ok=True)
