@@ -12,15 +12,15 @@ const ROUNDS: usize = 5;
 const TICKS: u64 = 40;
 
 /// A mesh with routes from every core to some others, times as on a chip of 1 ns a hop.
-fn network(side: u16) -> (Arc<Topology>, Arc<RouteTable>) {
+fn network(side: u16, endpoints_per_router: u16, routes_each: u64) -> (Arc<Topology>, Arc<RouteTable>) {
     let link = |name: &str| LinkClass { name: name.into(), latency_ps: 4100, flit_ps: 291 };
     let local =
         LocalClass { name: "core".into(), inject_ps: 1050, eject_ps: 1050, flit_ps: 291, loopback_ps: 500 };
     let (east_west, north_south) = (link("east_west"), link("north_south"));
-    let spec = MeshSpec { width: side, height: side, endpoints_per_router: 1, east_west, north_south, local };
+    let spec = MeshSpec { width: side, height: side, endpoints_per_router, east_west, north_south, local };
     let topology = Topology::mesh(&spec).expect("the mesh is small");
     let cores = u64::from(topology.core_count());
-    let requests: Vec<_> = (0..cores * 4)
+    let requests: Vec<_> = (0..cores * routes_each)
         .map(|i| RouteRequest {
             source: EndpointId((i % cores) as u32),
             destinations: vec![EndpointId(below(word(1, 1, i), cores) as u32)],
@@ -44,6 +44,25 @@ fn spikes(routes: u64, count: u64, spread_ps: u64, tick: u64) -> Vec<Injection> 
         .collect()
 }
 
+/// Spikes of a tick whose cores send a packet every 5 ns to `fan_out` cores each, as a core does that has many targets.
+fn bursts(cores: u64, fan_out: u64, each: u64, spread_ps: u64, tick: u64) -> Vec<Injection> {
+    let mut spikes = Vec::new();
+    for core in 0..cores {
+        let mut starts: Vec<_> = (0..each).map(|i| below(word(3, core, tick * each + i), spread_ps)).collect();
+        starts.sort_unstable();
+        let mut at_ps = 0;
+        for start in starts {
+            at_ps = start.max(at_ps);
+            for i in 0..fan_out {
+                at_ps += 5100;
+                let route = RouteId((core + i * cores) as u32);
+                spikes.push(Injection { at_ps, route, flits: 1, payload: 1, tag: 0 });
+            }
+        }
+    }
+    spikes
+}
+
 /// Best CPU time of some rounds over all ticks, and what the network counted in one round.
 fn time(noc: &mut dyn Noc, ticks: &[Vec<Injection>]) -> (f64, u64) {
     let mut best = f64::INFINITY;
@@ -61,8 +80,20 @@ fn time(noc: &mut dyn Noc, ticks: &[Vec<Injection>]) -> (f64, u64) {
 }
 
 fn main() {
+    let (topology, routes) = network(4, 4, 48);
+    let ticks: Vec<_> = (0..TICKS).map(|t| bursts(64, 48, 8, 9_000_000, t)).collect();
+    let all: usize = ticks.iter().map(Vec::len).sum();
+    let (seconds, _) = time(&mut Analytic::new(topology.clone(), routes.clone()), &ticks);
+    let mut packet = PacketNoc::new(topology, routes, QueueLimits { packets: 16 });
+    let (busy, hops) = time(&mut packet, &ticks);
+    println!(
+        "4x4 routers of 4 cores, bursts: analytic {:5.1} ns a spike; packet {:6.1} M hops/s, {:5.0} ns a spike",
+        seconds * 1e9 / all as f64,
+        hops as f64 / busy / 1e6,
+        busy * 1e9 / all as f64
+    );
     for side in [8u16, 32] {
-        let (topology, routes) = network(side);
+        let (topology, routes) = network(side, 1, 4);
         for load in [0.05, 0.2, 0.5] {
             // Spikes a tick such that the bisection is used to this share.
             let count = (f64::from(side) * f64::from(side) * 40.0) as u64;
