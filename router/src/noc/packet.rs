@@ -51,8 +51,8 @@ const MANY: u32 = 1 << 31;
 /// What is to do when a packet is sent.
 #[derive(Clone, Copy, Debug)]
 struct Start {
-    /// The source's router in the route's tree.
-    node: u32,
+    /// The source's injection connection, to the source's router in the route's tree.
+    output: Output,
     /// Place of the route's first leg among those of all routes.
     first_leg: u32,
     /// Copies that are not lost.
@@ -76,7 +76,8 @@ struct Forks {
 
 impl Forks {
     fn new(topology: &Topology, routes: &RouteTable) -> Self {
-        let ejections = (topology.links().len() + topology.endpoints().len()) as u32;
+        let injections = topology.links().len() as u32;
+        let ejections = injections + topology.endpoints().len() as u32;
         let mut forks = Forks { starts: Vec::new(), nodes: Vec::new(), outputs: Vec::new() };
         let mut first_leg = 0;
         for route in (0..routes.len() as u32).map(RouteId) {
@@ -86,7 +87,7 @@ impl Forks {
             let copies = legs.iter().filter(|leg| leg.lost.is_none()).count();
             let remote = legs.iter().filter(|leg| leg.lost.is_none() && leg.destination != source).count();
             forks.starts.push(Start {
-                node: first,
+                output: Output { connection: injections + source.0, to: first },
                 first_leg,
                 copies: copies as u32,
                 enters: remote > 0 || !links.is_empty(),
@@ -212,6 +213,14 @@ impl Connection {
             requests: List::EMPTY,
             queue: List::EMPTY,
         }
+    }
+
+    /// A packet on its way to the queue takes a slot of it.
+    #[inline(always)]
+    fn take_slot(&mut self) {
+        self.occupied += 1;
+        self.packets += 1;
+        self.peak_queue = self.peak_queue.max(self.occupied);
     }
 }
 
@@ -378,11 +387,12 @@ impl PacketNoc {
         connection.requests.is_empty() && connection.busy_until <= now && self.has_room(id, now)
     }
 
+    #[inline(never)]
     fn request(&mut self, packet: u32, output: Output, now: u64) {
         let id = output.connection;
         let request = Request { packet, to: output.to, since_ps: now };
         if self.is_free(id, now) {
-            return self.start::<false>(id, request, now);
+            return self.start(id, request, now);
         }
         self.requests.push(&mut self.connections[id as usize].requests, request);
         self.serve(id, now);
@@ -432,7 +442,7 @@ impl PacketNoc {
                 return self.wake(id, again);
             }
             self.requests.pop(&mut self.connections[id as usize].requests);
-            self.start::<false>(id, request, now);
+            self.start(id, request, now);
         }
     }
 
@@ -445,9 +455,9 @@ impl PacketNoc {
         }
     }
 
-    /// A connection sends a packet. One that is `ALONE` has one output and has not been put into its queue.
-    #[inline(always)]
-    fn start<const ALONE: bool>(&mut self, id: u32, request: Request, now: u64) {
+    /// A connection sends a packet.
+    #[inline(never)]
+    fn start(&mut self, id: u32, request: Request, now: u64) {
         let packet = &mut self.stored[request.packet as usize];
         let connection = &mut self.connections[id as usize];
         let flits = u64::from(packet.flits);
@@ -462,33 +472,27 @@ impl PacketNoc {
             at += (flits - 1) * slowest_ps;
         } else {
             next = self.forks.nodes[request.to as usize];
-            connection.occupied += 1;
-            connection.packets += 1;
-            connection.peak_queue = connection.peak_queue.max(connection.occupied);
-            if flits > 1 || (!ALONE && now > request.since_ps) {
-                let waiting = &mut self.waiting[id as usize];
-                waiting.stall_ps += now - request.since_ps;
-                waiting.further_flits += flits - 1;
-            }
+            connection.take_slot();
+            let waiting = &mut self.waiting[id as usize];
+            waiting.stall_ps += now - request.since_ps;
+            waiting.further_flits += flits - 1;
         }
         let from = packet.queue;
         let tail_out_ps = packet.tail_out_ps.max(free_at);
         // A packet that enters the network comes out of no queue.
-        let enters = !ALONE && id >= self.injections && id < self.ejections;
-        if ALONE || enters || packet.branches_left == 1 {
+        let enters = id >= self.injections && id < self.ejections;
+        if enters || packet.branches_left == 1 {
             // The last copy goes on in the packet's own record.
             packet.next = next;
             packet.slowest_ps = slowest_ps;
             packet.queue = id;
             packet.tail_out_ps = 0;
             self.foresee(leaves, request.packet, at);
-            if !ALONE && !enters {
+            if !enters {
                 let queue = &mut self.connections[from as usize].queue;
                 self.queues.pop(queue);
                 // A list, not a call: a long queue must not become a deep stack.
                 self.heads.extend(self.queues.first(*queue));
-            }
-            if !enters {
                 self.free_slot(from, tail_out_ps.max(now), now);
             }
             return;
@@ -498,6 +502,36 @@ impl PacketNoc {
         let copy = Stored { next, slowest_ps, queue: id, tail_out_ps: 0, ..*packet };
         let copy = self.store(copy);
         self.foresee(leaves, copy, at);
+    }
+
+    /// A packet alone at the end of its connection, with one output that is free, goes on: [`Self::start`] without the queue.
+    #[inline(always)]
+    fn pass(&mut self, index: u32, now: u64) {
+        let packet = &mut self.stored[index as usize];
+        let Output { connection: id, to } = packet.next;
+        let connection = &mut self.connections[id as usize];
+        let further_flits = u64::from(packet.flits) - 1;
+        let slowest_ps = packet.slowest_ps.max(connection.flit_ps);
+        let further_ps = further_flits * slowest_ps;
+        let free_at = now + slowest_ps + further_ps;
+        connection.busy_until = free_at;
+        self.horizon_ps = self.horizon_ps.max(free_at);
+        let at = now + connection.latency_ps;
+        let from = packet.queue;
+        if id >= self.ejections {
+            packet.next.connection = id;
+            self.foresee(true, index, at + further_ps);
+        } else {
+            connection.take_slot();
+            packet.next = self.forks.nodes[to as usize];
+            packet.slowest_ps = slowest_ps;
+            packet.queue = id;
+            if further_flits > 0 {
+                self.waiting[id as usize].further_flits += further_flits;
+            }
+            self.events.schedule(at, Event::new(HEAD_ARRIVES, index).0);
+        }
+        self.free_slot(from, free_at, now);
     }
 
     /// A packet will be at the end of its connection: at a router, or out of the network.
@@ -517,19 +551,29 @@ impl PacketNoc {
         let index = event.0 & ((1 << KIND) - 1);
         let kind = event.0 >> KIND;
         if kind == HEAD_ARRIVES {
-            let Stored { queue, next: Output { connection, to }, .. } = self.stored[index as usize];
+            let Stored { queue, next: Output { connection, .. }, .. } = self.stored[index as usize];
             let is_head = self.connections[queue as usize].queue.is_empty();
             if is_head && connection & MANY == 0 && self.is_free(connection, now) {
-                return self.start::<true>(connection, Request { packet: index, to, since_ps: now }, now);
+                return self.pass(index, now);
             }
-            self.queues.push(&mut self.connections[queue as usize].queue, index);
+        } else if kind == ARRIVES {
+            return self.arrive(index, now, verdicts);
+        }
+        self.handle_rare(kind, index, now);
+    }
+
+    /// What is left of the events when packets wait for nothing.
+    #[inline(never)]
+    fn handle_rare(&mut self, kind: u32, index: u32, now: u64) {
+        if kind == HEAD_ARRIVES {
+            let queue = &mut self.connections[self.stored[index as usize].queue as usize].queue;
+            let is_head = queue.is_empty();
+            self.queues.push(queue, index);
             if is_head {
                 self.become_head(index, now);
             }
         } else if kind == INJECT {
             self.request(index, self.stored[index as usize].next, now);
-        } else if kind == ARRIVES {
-            self.arrive(index, now, verdicts);
         } else {
             let waiting = &mut self.waiting[index as usize];
             if waiting.wake_at <= now {
@@ -542,6 +586,7 @@ impl PacketNoc {
         }
     }
 
+    #[inline(always)]
     fn arrive(&mut self, packet: u32, at: u64, verdicts: &mut VerdictSink<'_>) {
         let Stored { route, next, tag, injected_ps, flits, .. } = self.stored[packet as usize];
         self.free.push(packet);
@@ -563,11 +608,10 @@ impl PacketNoc {
     /// A packet before it enters.
     fn new_packet(&self, injection: &Injection) -> Stored {
         let &Injection { at_ps, route, flits, tag, .. } = injection;
-        let source = self.routes.source(route);
         let now = self.base_ps + at_ps;
         Stored {
             route,
-            next: Output { connection: self.injections + source.0, to: self.forks.starts[route.index()].node },
+            next: self.forks.starts[route.index()].output,
             flits: flits.max(1),
             branches_left: 0,
             tag,
@@ -611,11 +655,25 @@ impl PacketNoc {
     /// A packet enters the network.
     #[inline(always)]
     fn enter(&mut self, injection: &Injection, now: u64) {
-        let packet = self.new_packet(injection);
-        let output = packet.next;
-        let stored = self.store(packet);
         self.events.advance(now);
-        self.request(stored, output, now);
+        let mut packet = self.new_packet(injection);
+        let output = packet.next;
+        if !self.is_free(output.connection, now) {
+            let stored = self.store(packet);
+            return self.request(stored, output, now);
+        }
+        let connection = &mut self.connections[output.connection as usize];
+        let flits = u64::from(packet.flits);
+        connection.take_slot();
+        connection.busy_until = now + flits * connection.flit_ps;
+        self.horizon_ps = self.horizon_ps.max(connection.busy_until);
+        packet.next = self.forks.nodes[output.to as usize];
+        packet.slowest_ps = connection.flit_ps;
+        packet.queue = output.connection;
+        packet.tail_out_ps = 0;
+        let at = now + connection.latency_ps;
+        let stored = self.store(packet);
+        self.events.schedule(at, Event::new(HEAD_ARRIVES, stored).0);
     }
 }
 
