@@ -206,6 +206,12 @@ impl NocCounters {
         latency_ps: u64,
         count: u64,
     ) {
+        self.count_arrivals(topology, source, leg, count);
+        self.latency.record(latency_ps, count);
+    }
+
+    /// Counts `count` copies of a leg that starts at `source`, but for their latency.
+    pub(crate) fn count_arrivals(&mut self, topology: &Topology, source: EndpointId, leg: &Leg, count: u64) {
         if count == 0 {
             return;
         }
@@ -218,7 +224,6 @@ impl NocCounters {
         } else if hops == 0 && source.0.max(leg.destination.0) < topology.core_count() {
             self.same_router += count;
         }
-        self.latency.record(latency_ps, count);
     }
 }
 

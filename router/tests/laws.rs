@@ -139,6 +139,24 @@ proptest! {
         }
     }
 
+    /// Packets of a silent network enter in order of time; those that a cut leaves for later wait among the events. Both are
+    /// the same, down to the order of the verdicts.
+    #[test]
+    fn packets_enter_as_if_they_were_events(case in cases(), at_once in any::<bool>()) {
+        let mut case = case;
+        // Many at the same time, so that their order matters.
+        case.injections.iter_mut().for_each(|x| x.at_ps = 1 + if at_once { 0 } else { x.at_ps / 1000 * 1000 });
+        let (mut entering, mut scheduled) = (packet(&case), packet(&case));
+        for _ in 0..2 {
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            let end = entering.run_tick(&case.injections, None, &mut VerdictSink::Collect(&mut a));
+            scheduled.run_tick(&case.injections, Some(0), &mut VerdictSink::Collect(&mut b));
+            prop_assert_eq!(scheduled.run_tick(&[], None, &mut VerdictSink::Collect(&mut b)), end);
+            prop_assert_eq!(a, b);
+            prop_assert_eq!(entering.counters(), scheduled.counters());
+        }
+    }
+
     #[test]
     fn conservation(case in cases(), cuts in prop::collection::vec(0u64..40_000, 0..5)) {
         let mut noc = packet(&case);

@@ -1,26 +1,40 @@
 //! Events in order of time, for many that lie close ahead: a ring of buckets, most of them a picosecond long.
 
-use super::lists::{List, Lists};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hint::select_unpredictable;
 
 /// An event beyond the ring: time, number in order of scheduling, and what it is.
 type Entry = (u64, u64, u32);
 
-/// Buckets of the ring.
-const BUCKETS: usize = 2048;
+/// Buckets of the ring: 64 words of bits, of which one more word says which are not empty.
+const BUCKETS: usize = 64 * 64;
+
+/// No event.
+const NONE: u32 = u32::MAX;
+
+/// An event in the ring.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    at: u64,
+    what: u32,
+    /// The next of its bucket, after the last the first; of a free node the next free one.
+    next: u32,
+}
 
 /// Events by (time, order of scheduling).
 #[derive(Clone, Debug)]
 pub(super) struct Calendar {
-    /// The events of each bucket in their order: (time since the bucket's start, what it is).
-    ring: Vec<List>,
-    entries: Lists<(u32, u32)>,
+    /// The last event of each bucket, whose successor is the first.
+    ring: Box<[u32; BUCKETS]>,
+    nodes: Vec<Node>,
+    /// First of the free nodes.
+    free: u32,
     /// A bit for each bucket that is not empty.
-    filled: Vec<u64>,
-    /// Events in the ring.
-    ringed: usize,
-    /// Events beyond the ring, latest first once sorted: a tick's injections come all at once and are sorted once.
+    filled: [u64; BUCKETS / 64],
+    /// A bit for each word of `filled` that is not 0.
+    filled_words: u64,
+    /// Events beyond the ring, latest first once sorted: those of a tick come all at once and are sorted once.
     far: Vec<Entry>,
     far_is_sorted: bool,
     /// Events beyond the ring that came after it was sorted.
@@ -31,9 +45,9 @@ pub(super) struct Calendar {
     scheduled: u64,
     /// log2 of a bucket's length.
     shift: u32,
-    /// The bucket of the last event that was taken, counted from time 0.
+    /// The bucket that time has come to, counted from time 0.
     bucket: u64,
-    /// The first bucket of the ring with an event, if there is one.
+    /// The first bucket of the ring with an event; `u64::MAX` if there is none.
     first: u64,
 }
 
@@ -43,10 +57,11 @@ impl Calendar {
         // The shortest buckets whose ring reaches that far: the fewer events share one, the less is sorted.
         let shift = (0..32).find(|&shift| ahead >> shift < BUCKETS as u64 - 1).unwrap_or(32);
         Self {
-            ring: vec![List::EMPTY; BUCKETS],
-            entries: Lists::new(),
-            filled: vec![0; BUCKETS / 64],
-            ringed: 0,
+            ring: Box::new([NONE; BUCKETS]),
+            nodes: Vec::new(),
+            free: NONE,
+            filled: [0; BUCKETS / 64],
+            filled_words: 0,
             far: Vec::new(),
             far_is_sorted: false,
             late: BinaryHeap::new(),
@@ -59,7 +74,7 @@ impl Calendar {
     }
 
     /// Adds an event that is not before the last one taken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn schedule(&mut self, at: u64, what: u32) {
         let bucket = at >> self.shift;
         debug_assert!(bucket >= self.bucket, "invariant: nothing is scheduled into the past");
@@ -70,17 +85,50 @@ impl Calendar {
         }
     }
 
-    /// Puts an event into its bucket. Whatever is there of the same time was scheduled before: it came either straight
-    /// here or, before the ring reached this bucket, from beyond.
+    /// Puts an event into its bucket.
     #[inline(always)]
     fn put(&mut self, at: u64, what: u32) {
         let bucket = at >> self.shift;
         let place = bucket as usize % BUCKETS;
-        let since = (at - (bucket << self.shift)) as u32;
-        self.entries.insert(&mut self.ring[place], (since, what), |later| later.0 > since);
-        self.filled[place / 64] |= 1 << (place % 64);
-        self.ringed += 1;
-        self.first = self.first.min(bucket);
+        let new = self.free;
+        let new = if let Some(node) = self.nodes.get_mut(new as usize) {
+            self.free = node.next;
+            *node = Node { at, what, next: new };
+            new
+        } else {
+            let new = self.nodes.len() as u32;
+            self.nodes.push(Node { at, what, next: new });
+            new
+        };
+        if self.ring[place] == NONE {
+            self.ring[place] = new;
+            self.filled[place / 64] |= 1 << (place % 64);
+            self.filled_words |= 1 << (place / 64);
+            self.first = self.first.min(bucket);
+        } else {
+            self.share(place, new);
+        }
+    }
+
+    /// Puts an event into a bucket that is not empty. Whatever is there of the same time was scheduled before: it came
+    /// either straight here or, before the ring reached this bucket, from beyond.
+    #[inline(never)]
+    fn share(&mut self, place: usize, new: u32) {
+        let last = self.ring[place];
+        let at = self.nodes[new as usize].at;
+        let mut before = last;
+        if self.nodes[last as usize].at <= at {
+            self.ring[place] = new;
+        } else {
+            loop {
+                let next = self.nodes[before as usize].next;
+                if self.nodes[next as usize].at > at {
+                    break;
+                }
+                before = next;
+            }
+        }
+        self.nodes[new as usize].next = std::mem::replace(&mut self.nodes[before as usize].next, new);
     }
 
     fn schedule_far(&mut self, at: u64, what: u32) {
@@ -110,78 +158,96 @@ impl Calendar {
     }
 
     /// The ring moves on to a bucket; what lay beyond it may lie inside now.
-    #[inline]
+    #[inline(always)]
     fn move_to(&mut self, bucket: u64) {
         self.bucket = bucket;
-        let end = (bucket + BUCKETS as u64) << self.shift;
-        while self.first_far < end {
+        if self.first_far >> self.shift < bucket + BUCKETS as u64 {
+            self.take_in();
+        }
+    }
+
+    #[inline(never)]
+    fn take_in(&mut self) {
+        while self.first_far >> self.shift < self.bucket + BUCKETS as u64 {
             let Some((at, what)) = self.pop_far() else { break };
             self.put(at, what);
         }
     }
 
-    /// Looks for the first bucket of the ring with an event, from one on.
+    /// Looks for the first bucket with an event, from one on.
     #[inline(always)]
     fn find_first(&self, from: u64) -> u64 {
-        if self.ringed == 0 {
+        if self.filled_words == 0 {
             return u64::MAX;
         }
         let start = from as usize % BUCKETS;
-        let mut word = start / 64;
-        let mut bits = self.filled[word] & !0 << (start % 64);
-        while bits == 0 {
-            word = (word + 1) % self.filled.len();
-            bits = self.filled[word];
-        }
+        let word = start / 64;
+        let bits = self.filled[word] & !0 << (start % 64);
+        // The words from the next on, around the ring: this one comes last.
+        let turned = self.filled_words.rotate_right((word as u32 + 1) % 64);
+        let other = (word + 1 + turned.trailing_zeros() as usize) % 64;
+        let is_here = bits != 0;
+        let bits = select_unpredictable(is_here, bits, self.filled[other]);
+        let word = select_unpredictable(is_here, word, other);
         let place = word * 64 + bits.trailing_zeros() as usize;
         from + (place.wrapping_sub(start) % BUCKETS) as u64
     }
 
-    /// What the next event will be, if none is scheduled before it; `None` if it is far.
+    /// Time goes on to `now`, before which there is no event.
     #[inline(always)]
-    pub(super) fn next(&self) -> Option<u32> {
-        let list = self.ring[self.first as usize % BUCKETS];
-        self.entries.first(list).map(|entry| entry.1)
+    pub(super) fn advance(&mut self, now: u64) {
+        self.move_to(now >> self.shift);
     }
 
-    /// Takes the first event if it is not after `limit`.
+    /// Takes the first event if it is before `end`.
     #[inline(always)]
-    pub(super) fn pop(&mut self, limit: u64) -> Option<(u64, u32)> {
-        if self.ringed == 0 {
-            if self.first_far == u64::MAX || self.first_far > limit {
+    pub(super) fn pop(&mut self, end: u64) -> Option<(u64, u32)> {
+        if self.first == u64::MAX {
+            if self.first_far >= end {
                 return None;
             }
             self.move_to(self.first_far >> self.shift);
         }
         let bucket = self.first;
         let place = bucket as usize % BUCKETS;
-        let start = bucket << self.shift;
-        if limit >> self.shift <= bucket && start + u64::from(self.entries.first(self.ring[place])?.0) > limit {
+        let last = self.ring[place];
+        let first = self.nodes.get(last as usize)?.next;
+        let node = &mut self.nodes[first as usize];
+        let Node { at, what, next } = *node;
+        if at >= end {
             return None;
         }
-        let (since, what) = self.entries.pop(&mut self.ring[place])?;
-        let is_empty = self.ring[place].is_empty();
-        self.filled[place / 64] &= !(u64::from(is_empty) << (place % 64));
-        self.ringed -= 1;
-        self.first = self.find_first(bucket);
+        node.next = self.free;
+        self.free = first;
+        if first == last {
+            self.ring[place] = NONE;
+            let word = &mut self.filled[place / 64];
+            *word &= !(1 << (place % 64));
+            self.filled_words &= !(u64::from(*word == 0) << (place / 64));
+            self.first = self.find_first(bucket);
+        } else {
+            self.nodes[last as usize].next = next;
+        }
         self.move_to(bucket);
-        Some((start + u64::from(since), what))
+        Some((at, what))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ringed == 0 && self.far.is_empty() && self.late.is_empty()
+        self.first == u64::MAX && self.far.is_empty() && self.late.is_empty()
     }
 
     /// Forgets all events; time starts again at 0.
     pub(super) fn clear(&mut self) {
-        self.ring.fill(List::EMPTY);
-        self.entries.clear();
+        self.ring.fill(NONE);
+        self.nodes.clear();
+        self.free = NONE;
         self.filled.fill(0);
+        self.filled_words = 0;
         self.far.clear();
         self.late.clear();
         self.far_is_sorted = false;
         (self.first_far, self.first) = (u64::MAX, u64::MAX);
-        (self.bucket, self.ringed, self.scheduled) = (0, 0, 0);
+        (self.bucket, self.scheduled) = (0, 0);
     }
 }
 
@@ -205,11 +271,16 @@ mod tests {
                 calendar.schedule(now + after / spread, number);
                 oracle.push(Reverse((now + after / spread, number)));
                 for _ in 0..pops {
-                    let limit = if halts { now + after / 2 } else { u64::MAX };
-                    let wanted = oracle.peek().map(|entry| entry.0).filter(|entry| entry.0 <= limit);
+                    let end = if halts { now + after / 2 } else { u64::MAX };
+                    let wanted = oracle.peek().map(|entry| entry.0).filter(|entry| entry.0 < end);
                     wanted.map(|_| oracle.pop());
-                    prop_assert_eq!(calendar.pop(limit), wanted);
+                    prop_assert_eq!(calendar.pop(end), wanted);
                     now = wanted.map_or(now, |entry| entry.0);
+                }
+                let first = oracle.peek().map_or(u64::MAX, |entry: &Reverse<(u64, u32)>| entry.0.0);
+                if halts && now + after / 3 <= first {
+                    now += after / 3;
+                    calendar.advance(now);
                 }
             }
             prop_assert_eq!(calendar.is_empty(), oracle.is_empty());

@@ -6,6 +6,7 @@ mod deflection;
 pub mod flit;
 mod levels;
 mod lists;
+mod order;
 mod packet;
 mod reservation;
 

@@ -18,10 +18,11 @@
 
 use super::calendar::Calendar;
 use super::lists::{List, Lists};
+use super::order::ByTime;
 use super::{Fate, Injection, Level, Noc, TickOutcome, Verdict, VerdictSink};
-use crate::counters::{EndpointCounters, LinkCounters, NocCounters};
+use crate::counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters};
 use crate::route::{RouteId, RouteTable};
-use crate::topology::Topology;
+use crate::topology::{EndpointId, Topology};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -40,17 +41,33 @@ const REWIND_PS: u64 = 1 << 60;
 struct Output {
     /// Links first, then one injection and one ejection connection for each endpoint.
     connection: u32,
-    /// Node at the other end, or the leg of the route it leaves by.
+    /// Node at the other end, or the leg it leaves by, of those of all routes.
     to: u32,
 }
 
 /// Set in the connection of a node that has not just one output: the rest is their number, `to` where they start.
 const MANY: u32 = 1 << 31;
 
+/// What is to do when a packet is sent.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    /// The source's injection connection, to the source's router in the route's tree.
+    output: Output,
+    /// Place of the route's first leg among those of all routes.
+    first_leg: u32,
+    /// Copies that are not lost.
+    copies: u32,
+    /// Whether it enters the network. One whose remote copies are all lost still crosses the links before the dead one, as
+    /// the analytic level counts it.
+    enters: bool,
+    /// Whether a copy is lost, or returns to its source over no connection.
+    has_shorts: bool,
+}
+
 /// Outputs of each node of each route's tree: first the source's router, then the end of each link.
 #[derive(Debug)]
 struct Forks {
-    first_node: Vec<u32>,
+    starts: Vec<Start>,
     /// The output of a node, so that most packets go on after one look.
     nodes: Vec<Output>,
     /// Outputs of the nodes that have not just one.
@@ -59,13 +76,23 @@ struct Forks {
 
 impl Forks {
     fn new(topology: &Topology, routes: &RouteTable) -> Self {
-        let ejections = (topology.links().len() + topology.endpoints().len()) as u32;
-        let mut forks = Forks { first_node: Vec::new(), nodes: Vec::new(), outputs: Vec::new() };
+        let injections = topology.links().len() as u32;
+        let ejections = injections + topology.endpoints().len() as u32;
+        let mut forks = Forks { starts: Vec::new(), nodes: Vec::new(), outputs: Vec::new() };
+        let mut first_leg = 0;
         for route in (0..routes.len() as u32).map(RouteId) {
             let first = forks.nodes.len() as u32;
-            forks.first_node.push(first);
             let (links, legs) = (routes.links(route), routes.legs(route));
             let source = routes.source(route);
+            let copies = legs.iter().filter(|leg| leg.lost.is_none()).count();
+            let remote = legs.iter().filter(|leg| leg.lost.is_none() && leg.destination != source).count();
+            forks.starts.push(Start {
+                output: Output { connection: injections + source.0, to: first },
+                first_leg,
+                copies: copies as u32,
+                enters: remote > 0 || !links.is_empty(),
+                has_shorts: remote < legs.len(),
+            });
             let mut nodes: Vec<Vec<Output>> = vec![Vec::new(); links.len() + 1];
             for (i, step) in links.iter().enumerate() {
                 let output = Output { connection: step.link.0, to: first + i as u32 + 1 };
@@ -73,7 +100,7 @@ impl Forks {
             }
             for (i, leg) in legs.iter().enumerate() {
                 if leg.lost.is_none() && leg.destination != source {
-                    let output = Output { connection: ejections + leg.destination.0, to: i as u32 };
+                    let output = Output { connection: ejections + leg.destination.0, to: first_leg + i as u32 };
                     nodes[leg.via().map_or(0, |p| p as usize + 1)].push(output);
                 }
             }
@@ -86,6 +113,7 @@ impl Forks {
                 forks.nodes.push(Output { connection: MANY | outputs.len() as u32, to: start });
                 forks.outputs.extend(outputs);
             }
+            first_leg += legs.len() as u32;
         }
         forks
     }
@@ -186,6 +214,25 @@ impl Connection {
             queue: List::EMPTY,
         }
     }
+
+    /// A packet on its way to the queue takes a slot of it.
+    #[inline(always)]
+    fn take_slot(&mut self) {
+        self.occupied += 1;
+        self.packets += 1;
+        self.peak_queue = self.peak_queue.max(self.occupied);
+    }
+}
+
+/// The copies of a leg that arrived: what they have in common is counted when somebody asks.
+#[derive(Clone, Copy, Debug)]
+struct LegUse {
+    destination: EndpointId,
+    /// Latency of one flit without contention.
+    zero_load_ps: u64,
+    arrived: u64,
+    /// Those whose latency was that.
+    unhindered: u64,
 }
 
 /// The packet level.
@@ -212,6 +259,8 @@ pub struct PacketNoc {
     /// Packets that have become the head of their queue and have not asked for their branches yet.
     heads: VecDeque<u32>,
     events: Calendar,
+    /// Packets of this tick that are still to enter.
+    entering: ByTime,
     /// Absolute time of the current call's time 0.
     base_ps: u64,
     /// Latest time any connection is occupied.
@@ -220,7 +269,12 @@ pub struct PacketNoc {
     foreseen_until: u64,
     /// Absolute time of the last arrival.
     last_arrival: u64,
-    counters: NocCounters,
+    /// Packets sent, by route.
+    sent: Vec<u64>,
+    legs: Vec<LegUse>,
+    in_flight: u64,
+    /// Latencies of the copies that were hindered or are longer than a flit.
+    latency: LatencyHistogram,
 }
 
 impl PacketNoc {
@@ -239,10 +293,20 @@ impl PacketNoc {
             .collect();
         let longest = connections.iter().map(|c| c.latency_ps.max(c.flit_ps)).max().unwrap_or(1);
         let forks = Arc::new(Forks::new(&topology, &routes));
-        let counters = Self::silent(&topology);
+        let legs = (0..routes.len() as u32).flat_map(|route| routes.legs(RouteId(route))).map(|leg| LegUse {
+            destination: leg.destination,
+            zero_load_ps: leg.latency_ps(1),
+            arrived: 0,
+            unhindered: 0,
+        });
+        let legs = legs.collect();
         let injections = topology.links().len() as u32;
         let ejections = injections + topology.endpoints().len() as u32;
         Self {
+            sent: vec![0; routes.len()],
+            legs,
+            in_flight: 0,
+            latency: LatencyHistogram::default(),
             topology,
             routes,
             forks,
@@ -258,22 +322,11 @@ impl PacketNoc {
             free: Vec::new(),
             heads: VecDeque::new(),
             events: Calendar::new(longest),
+            entering: ByTime::default(),
             base_ps: 0,
             horizon_ps: 0,
             foreseen_until: 0,
             last_arrival: 0,
-            counters,
-        }
-    }
-
-    fn silent(topology: &Topology) -> NocCounters {
-        let classes = topology.link_classes().len();
-        NocCounters {
-            links: vec![LinkCounters::default(); topology.links().len()],
-            endpoints: vec![EndpointCounters::default(); topology.endpoints().len()],
-            crossings: vec![0; classes],
-            flit_crossings: vec![0; classes],
-            ..NocCounters::default()
         }
     }
 
@@ -334,11 +387,12 @@ impl PacketNoc {
         connection.requests.is_empty() && connection.busy_until <= now && self.has_room(id, now)
     }
 
+    #[inline(never)]
     fn request(&mut self, packet: u32, output: Output, now: u64) {
         let id = output.connection;
         let request = Request { packet, to: output.to, since_ps: now };
         if self.is_free(id, now) {
-            return self.start::<false>(id, request, now);
+            return self.start(id, request, now);
         }
         self.requests.push(&mut self.connections[id as usize].requests, request);
         self.serve(id, now);
@@ -388,7 +442,7 @@ impl PacketNoc {
                 return self.wake(id, again);
             }
             self.requests.pop(&mut self.connections[id as usize].requests);
-            self.start::<false>(id, request, now);
+            self.start(id, request, now);
         }
     }
 
@@ -401,9 +455,9 @@ impl PacketNoc {
         }
     }
 
-    /// A connection sends a packet. One that is `ALONE` has one output and has not been put into its queue.
-    #[inline(always)]
-    fn start<const ALONE: bool>(&mut self, id: u32, request: Request, now: u64) {
+    /// A connection sends a packet.
+    #[inline(never)]
+    fn start(&mut self, id: u32, request: Request, now: u64) {
         let packet = &mut self.stored[request.packet as usize];
         let connection = &mut self.connections[id as usize];
         let flits = u64::from(packet.flits);
@@ -418,33 +472,27 @@ impl PacketNoc {
             at += (flits - 1) * slowest_ps;
         } else {
             next = self.forks.nodes[request.to as usize];
-            connection.occupied += 1;
-            connection.packets += 1;
-            connection.peak_queue = connection.peak_queue.max(connection.occupied);
-            if flits > 1 || (!ALONE && now > request.since_ps) {
-                let waiting = &mut self.waiting[id as usize];
-                waiting.stall_ps += now - request.since_ps;
-                waiting.further_flits += flits - 1;
-            }
+            connection.take_slot();
+            let waiting = &mut self.waiting[id as usize];
+            waiting.stall_ps += now - request.since_ps;
+            waiting.further_flits += flits - 1;
         }
         let from = packet.queue;
         let tail_out_ps = packet.tail_out_ps.max(free_at);
         // A packet that enters the network comes out of no queue.
-        let enters = !ALONE && id >= self.injections && id < self.ejections;
-        if ALONE || enters || packet.branches_left == 1 {
+        let enters = id >= self.injections && id < self.ejections;
+        if enters || packet.branches_left == 1 {
             // The last copy goes on in the packet's own record.
             packet.next = next;
             packet.slowest_ps = slowest_ps;
             packet.queue = id;
             packet.tail_out_ps = 0;
             self.foresee(leaves, request.packet, at);
-            if !ALONE && !enters {
+            if !enters {
                 let queue = &mut self.connections[from as usize].queue;
                 self.queues.pop(queue);
                 // A list, not a call: a long queue must not become a deep stack.
                 self.heads.extend(self.queues.first(*queue));
-            }
-            if !enters {
                 self.free_slot(from, tail_out_ps.max(now), now);
             }
             return;
@@ -454,6 +502,36 @@ impl PacketNoc {
         let copy = Stored { next, slowest_ps, queue: id, tail_out_ps: 0, ..*packet };
         let copy = self.store(copy);
         self.foresee(leaves, copy, at);
+    }
+
+    /// A packet alone at the end of its connection, with one output that is free, goes on: [`Self::start`] without the queue.
+    #[inline(always)]
+    fn pass(&mut self, index: u32, now: u64) {
+        let packet = &mut self.stored[index as usize];
+        let Output { connection: id, to } = packet.next;
+        let connection = &mut self.connections[id as usize];
+        let further_flits = u64::from(packet.flits) - 1;
+        let slowest_ps = packet.slowest_ps.max(connection.flit_ps);
+        let further_ps = further_flits * slowest_ps;
+        let free_at = now + slowest_ps + further_ps;
+        connection.busy_until = free_at;
+        self.horizon_ps = self.horizon_ps.max(free_at);
+        let at = now + connection.latency_ps;
+        let from = packet.queue;
+        if id >= self.ejections {
+            packet.next.connection = id;
+            self.foresee(true, index, at + further_ps);
+        } else {
+            connection.take_slot();
+            packet.next = self.forks.nodes[to as usize];
+            packet.slowest_ps = slowest_ps;
+            packet.queue = id;
+            if further_flits > 0 {
+                self.waiting[id as usize].further_flits += further_flits;
+            }
+            self.events.schedule(at, Event::new(HEAD_ARRIVES, index).0);
+        }
+        self.free_slot(from, free_at, now);
     }
 
     /// A packet will be at the end of its connection: at a router, or out of the network.
@@ -468,34 +546,34 @@ impl PacketNoc {
         }
     }
 
-    /// Reads what the next event will need, so that it comes into the cache while this one is worked on.
-    #[inline(always)]
-    fn look_ahead(&self) {
-        let next = self.events.next().map_or(0, |what| what & ((1 << KIND) - 1));
-        if let Some(packet) = self.stored.get(next as usize) {
-            let connection = self.connections.get(packet.next.connection as usize);
-            std::hint::black_box(connection.map(|connection| connection.busy_until));
-        }
-    }
-
     #[inline(always)]
     fn handle(&mut self, now: u64, event: Event, verdicts: &mut VerdictSink<'_>) {
         let index = event.0 & ((1 << KIND) - 1);
         let kind = event.0 >> KIND;
         if kind == HEAD_ARRIVES {
-            let Stored { queue, next: Output { connection, to }, .. } = self.stored[index as usize];
+            let Stored { queue, next: Output { connection, .. }, .. } = self.stored[index as usize];
             let is_head = self.connections[queue as usize].queue.is_empty();
             if is_head && connection & MANY == 0 && self.is_free(connection, now) {
-                return self.start::<true>(connection, Request { packet: index, to, since_ps: now }, now);
+                return self.pass(index, now);
             }
-            self.queues.push(&mut self.connections[queue as usize].queue, index);
+        } else if kind == ARRIVES {
+            return self.arrive(index, now, verdicts);
+        }
+        self.handle_rare(kind, index, now);
+    }
+
+    /// What is left of the events when packets wait for nothing.
+    #[inline(never)]
+    fn handle_rare(&mut self, kind: u32, index: u32, now: u64) {
+        if kind == HEAD_ARRIVES {
+            let queue = &mut self.connections[self.stored[index as usize].queue as usize].queue;
+            let is_head = queue.is_empty();
+            self.queues.push(queue, index);
             if is_head {
                 self.become_head(index, now);
             }
         } else if kind == INJECT {
             self.request(index, self.stored[index as usize].next, now);
-        } else if kind == ARRIVES {
-            self.arrive(index, now, verdicts);
         } else {
             let waiting = &mut self.waiting[index as usize];
             if waiting.wake_at <= now {
@@ -508,30 +586,32 @@ impl PacketNoc {
         }
     }
 
+    #[inline(always)]
     fn arrive(&mut self, packet: u32, at: u64, verdicts: &mut VerdictSink<'_>) {
-        let Stored { route, next, tag, injected_ps, .. } = self.stored[packet as usize];
+        let Stored { route, next, tag, injected_ps, flits, .. } = self.stored[packet as usize];
         self.free.push(packet);
-        let leg = &self.routes.legs(route)[next.to as usize];
-        let source = self.routes.source(route);
-        self.counters.count_arrival(&self.topology, source, leg, at - injected_ps, 1);
-        self.counters.in_flight -= 1;
-        self.counters.endpoints[leg.destination.index()].ejected += 1;
+        let leg = &mut self.legs[next.to as usize];
+        let latency_ps = at - injected_ps;
+        leg.arrived += 1;
+        if flits == 1 && latency_ps == leg.zero_load_ps {
+            leg.unhindered += 1;
+        } else {
+            self.latency.record(latency_ps, 1);
+        }
+        self.in_flight -= 1;
         self.last_arrival = self.last_arrival.max(at);
         self.horizon_ps = self.horizon_ps.max(at);
         let fate = Fate::Arrived { at_ps: at - self.base_ps };
         verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
     }
 
-    fn inject(&mut self, injection: &Injection, verdicts: &mut VerdictSink<'_>) {
+    /// A packet before it enters.
+    fn new_packet(&self, injection: &Injection) -> Stored {
         let &Injection { at_ps, route, flits, tag, .. } = injection;
         let now = self.base_ps + at_ps;
-        let routes = Arc::clone(&self.routes);
-        let source = routes.source(route);
-        self.counters.packets += 1;
-        self.counters.endpoints[source.index()].injected += 1;
-        let packet = Stored {
+        Stored {
             route,
-            next: Output { connection: self.injections + source.0, to: self.forks.first_node[route.index()] },
+            next: self.forks.starts[route.index()].output,
             flits: flits.max(1),
             branches_left: 0,
             tag,
@@ -539,31 +619,61 @@ impl PacketNoc {
             injected_ps: now,
             slowest_ps: 0,
             tail_out_ps: now,
-        };
-        let mut enters = false;
-        for (i, leg) in routes.legs(route).iter().enumerate() {
-            self.counters.copies_owed += 1;
+        }
+    }
+
+    /// Counts a packet, and settles what becomes of the copies that cross no connection.
+    #[inline(always)]
+    fn send(&mut self, injection: &Injection, verdicts: &mut VerdictSink<'_>) -> Start {
+        let route = injection.route;
+        let start = self.forks.starts[route.index()];
+        self.sent[route.index()] += 1;
+        self.in_flight += u64::from(start.copies);
+        if start.has_shorts {
+            self.send_shorts(injection, start, verdicts);
+        }
+        start
+    }
+
+    #[inline(never)]
+    fn send_shorts(&mut self, injection: &Injection, start: Start, verdicts: &mut VerdictSink<'_>) {
+        let &Injection { route, tag, flits, .. } = injection;
+        let packet = self.new_packet(injection);
+        let routes = Arc::clone(&self.routes);
+        for (leg, place) in routes.legs(route).iter().zip(start.first_leg..) {
             if let Some(cause) = leg.lost {
-                *self.counters.dropped.entry(cause).or_default() += 1;
                 let fate = Fate::Dropped(cause);
                 verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
-                continue;
-            }
-            self.counters.in_flight += 1;
-            if leg.destination == source {
-                let next = Output { to: i as u32, ..packet.next };
+            } else if leg.destination == routes.source(route) {
+                let next = Output { to: place, ..packet.next };
                 let looped = self.store(Stored { next, ..packet });
-                self.foresee(true, looped, now + leg.latency_ps(flits));
-            } else {
-                enters = true;
+                self.foresee(true, looped, packet.injected_ps + leg.latency_ps(flits));
             }
         }
-        // A packet whose remote copies are all lost still crosses the links before the dead one, as the
-        // analytic level counts it.
-        if enters || !routes.links(route).is_empty() {
+    }
+
+    /// A packet enters the network.
+    #[inline(always)]
+    fn enter(&mut self, injection: &Injection, now: u64) {
+        self.events.advance(now);
+        let mut packet = self.new_packet(injection);
+        let output = packet.next;
+        if !self.is_free(output.connection, now) {
             let stored = self.store(packet);
-            self.events.schedule(now, Event::new(INJECT, stored).0);
+            return self.request(stored, output, now);
         }
+        let connection = &mut self.connections[output.connection as usize];
+        let flits = u64::from(packet.flits);
+        connection.take_slot();
+        connection.busy_until = now + flits * connection.flit_ps;
+        self.horizon_ps = self.horizon_ps.max(connection.busy_until);
+        packet.next = self.forks.nodes[output.to as usize];
+        packet.slowest_ps = connection.flit_ps;
+        packet.queue = output.connection;
+        packet.tail_out_ps = 0;
+        let at = now + connection.latency_ps;
+        let stored = self.store(packet);
+        self.events.schedule(at, Event::new(HEAD_ARRIVES, stored).0);
     }
 }
 
@@ -581,14 +691,41 @@ impl Noc for PacketNoc {
         let limit = until_ps.map_or(NEVER, |until| self.base_ps + until);
         self.foreseen_until = if matches!(verdicts, VerdictSink::Ignore) { limit } else { 0 };
         self.last_arrival = self.base_ps;
-        for injection in injections {
-            self.inject(injection, verdicts);
+        let end = limit.saturating_add(1);
+        // A packet that enters goes before whatever else happens at its time, unless that was under way before.
+        let nothing_is_under_way = self.events.is_empty();
+        self.entering.clear();
+        for (injection, i) in injections.iter().zip(0..) {
+            if !self.send(injection, verdicts).enters {
+                continue;
+            }
+            let at = self.base_ps + injection.at_ps;
+            if nothing_is_under_way && at < end {
+                self.entering.push(at, i);
+            } else {
+                let packet = self.new_packet(injection);
+                let stored = self.store(packet);
+                self.events.schedule(at, Event::new(INJECT, stored).0);
+            }
         }
-        while let Some((now, event)) = self.events.pop(limit) {
-            self.horizon_ps = self.horizon_ps.max(now);
-            self.look_ahead();
-            self.handle(now, Event(event), verdicts);
+        let mut entering = std::mem::take(&mut self.entering);
+        let mut to_enter = entering.sort().iter();
+        let mut next = to_enter.next();
+        let mut last = 0;
+        loop {
+            if let Some((now, event)) = self.events.pop(next.map_or(end, |next| next.0)) {
+                last = now;
+                self.handle(now, Event(event), verdicts);
+            } else if let Some(&(now, i)) = next {
+                last = now;
+                self.enter(&injections[i as usize], now);
+                next = to_enter.next();
+            } else {
+                break;
+            }
         }
+        self.entering = entering;
+        self.horizon_ps = self.horizon_ps.max(last);
         let end_ps = self.last_arrival - self.base_ps;
         // A drained network is idle from its horizon on, so the next call may start there.
         self.base_ps = if until_ps.is_some() { limit } else { self.horizon_ps };
@@ -601,11 +738,35 @@ impl Noc for PacketNoc {
             self.events.clear();
             (self.base_ps, self.horizon_ps) = (0, 0);
         }
-        TickOutcome { end_ps, in_flight: self.counters.in_flight }
+        TickOutcome { end_ps, in_flight: self.in_flight }
     }
 
     fn counters(&self) -> NocCounters {
-        let mut counters = self.counters.clone();
+        let classes = self.topology.link_classes().len();
+        let mut counters = NocCounters {
+            links: vec![LinkCounters::default(); self.topology.links().len()],
+            endpoints: vec![EndpointCounters::default(); self.topology.endpoints().len()],
+            crossings: vec![0; classes],
+            flit_crossings: vec![0; classes],
+            latency: self.latency.clone(),
+            in_flight: self.in_flight,
+            ..NocCounters::default()
+        };
+        let mut uses = self.legs.iter();
+        for (route, &sent) in (0..).map(RouteId).zip(&self.sent) {
+            let source = self.routes.source(route);
+            counters.packets += sent;
+            counters.endpoints[source.index()].injected += sent;
+            for (leg, leg_use) in self.routes.legs(route).iter().zip(&mut uses) {
+                counters.copies_owed += sent;
+                if let Some(cause) = leg.lost.filter(|_| sent > 0) {
+                    *counters.dropped.entry(cause).or_default() += sent;
+                }
+                counters.endpoints[leg.destination.index()].ejected += leg_use.arrived;
+                counters.count_arrivals(&self.topology, source, leg, leg_use.arrived);
+                counters.latency.record(leg_use.zero_load_ps, leg_use.unhindered);
+            }
+        }
         for (i, link) in self.topology.links().iter().enumerate() {
             let (connection, waiting) = (&self.connections[i], &self.waiting[i]);
             let class = link.class.index();
@@ -635,6 +796,9 @@ impl Noc for PacketNoc {
         self.heads.clear();
         self.events.clear();
         (self.base_ps, self.horizon_ps) = (0, 0);
-        self.counters = Self::silent(&self.topology);
+        self.sent.fill(0);
+        self.legs.iter_mut().for_each(|leg| (leg.arrived, leg.unhindered) = (0, 0));
+        self.in_flight = 0;
+        self.latency = LatencyHistogram::default();
     }
 }
