@@ -89,6 +89,12 @@ impl CoreBlock {
         }
     }
 
+    /// Brings near what [`CoreBlock::row_len`] reads.
+    #[inline]
+    pub(super) fn approach(&self, core: usize, axon: u32) {
+        self.slots[core].core.approach(AxonId(axon));
+    }
+
     /// Synapses behind an axon of the block's `core`-th core.
     pub(super) fn row_len(&self, core: usize, axon: u32) -> u64 {
         self.slots[core].core.row_len(AxonId(axon))

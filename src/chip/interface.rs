@@ -33,6 +33,9 @@ use std::sync::Arc;
 /// Cores a block: small enough to share out a chip, large enough to be worth a hand-over.
 const BLOCK_CORES: usize = 8;
 
+/// How many copies before its own turn the row of a target is brought near.
+const COPIES_AHEAD: usize = 8;
+
 /// The entry of endpoints without a core in use.
 const NO_CORE: u32 = u32::MAX;
 
@@ -210,6 +213,44 @@ impl Tables {
     /// Whether cores work on packets as they arrive; in ticks of fixed length they do so at the start of the next.
     fn works_at_once(&self) -> bool {
         self.timing.receive == Receive::AsTheyArrive && self.sync == SyncPolicy::Barrier
+    }
+
+    /// Fan-out of a sender's core, or of the inputs, and whether its targets lie as its routes do.
+    fn fan_out(&self, core: Option<u32>) -> (&FanOutTable, bool) {
+        let fan_out = core.map_or(&self.input, |core| &self.cores[core as usize]);
+        let aligned = self.aligned.get(core.map_or(self.cores.len(), |core| core as usize));
+        (fan_out, aligned.is_some_and(|aligned| *aligned))
+    }
+
+    /// Notes the copies of a packet and the work they mean; the route is the sender's `place`-th.
+    #[inline]
+    fn note_copies(
+        &self,
+        blocks: &[CoreBlock],
+        receivers: &mut Receivers,
+        sender: Sender,
+        route: u32,
+        place: usize,
+    ) {
+        let (fan_out, aligned) = self.fan_out(sender.core);
+        let targets = fan_out.targets_of(sender.local as usize);
+        let work_ps = |&(core, axon): &(u32, u32)| {
+            let (block, place) = Interface::place(core as usize);
+            let operations = blocks[block].row_len(place, axon);
+            self.timing.axon_event_ps + operations * self.timing.synaptic_operation_ps
+        };
+        if aligned {
+            if let Some(&(core, axon)) = targets.get(place + COPIES_AHEAD) {
+                let (block, place) = Interface::place(core as usize);
+                blocks[block].approach(place, axon);
+            }
+            let target = targets[place];
+            return receivers.send(EndpointId(self.core_ids[target.0 as usize]), work_ps(&target));
+        }
+        for leg in self.routes.legs(RouteId(route)) {
+            let core = self.by_endpoint[leg.destination.index()];
+            receivers.send(leg.destination, targets.iter().filter(|target| target.0 == core).map(work_ps).sum());
+        }
     }
 }
 
@@ -505,7 +546,7 @@ impl Interface {
             let neuron = tables.input_neurons[input as usize];
             out.spikes.push((neuron, 1));
             let sender = Sender { core: None, local: input, endpoint: tables.input_port, payload: 1 };
-            self.inject(&tables.input, sender, 0, neuron, keep_records);
+            self.inject(blocks, sender, 0, neuron, keep_records);
         }
         if self.deadline.is_none() && !tables.inputs_at_once {
             queue_inputs(&tables, blocks, inputs);
@@ -520,7 +561,7 @@ impl Interface {
         out.spikes.sort_unstable();
         match self.deadline.take() {
             None => {
-                let receivers_ps = self.end_at_barrier(blocks, &mut spans);
+                let receivers_ps = self.end_at_barrier(&mut spans);
                 spans.cores_ps = spans.cores_ps.max(receivers_ps);
                 spans.barrier_ps = tables.barrier_ps;
                 out.tick_ps = spans.cores_ps.max(spans.network_ps) + tables.barrier_ps;
@@ -572,7 +613,7 @@ impl Interface {
             let fan_out = &tables.cores[core];
             let sender =
                 Sender { core: Some(core as u32), local: spike.neuron.0, endpoint, payload: spike.payload };
-            self.inject(fan_out, sender, at_ps, neuron, keep_records);
+            self.inject(blocks, sender, at_ps, neuron, keep_records);
             if self.deadline.is_none() {
                 if let Some(index) = tables.outputs[core][local] {
                     out.outputs.push(index);
@@ -596,7 +637,7 @@ impl Interface {
 
     /// Lets the mesh run until nothing is under way; returns when the last core has worked on what arrived, where cores do
     /// so at once.
-    fn end_at_barrier(&mut self, blocks: &[CoreBlock], spans: &mut TickSpans) -> u64 {
+    fn end_at_barrier(&mut self, spans: &mut TickSpans) -> u64 {
         let Some(mut receivers) = self.receivers.take() else {
             spans.network_ps = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore).end_ps;
             return 0;
@@ -611,18 +652,7 @@ impl Interface {
             if core == NO_CORE {
                 continue;
             }
-            let (block, place) = Self::place(core as usize);
-            let sender = receivers.sender(verdict.tag);
-            let (fan_out, aligned) = match sender.core {
-                None => (&tables.input, tables.aligned[tables.cores.len()]),
-                Some(core) => (&tables.cores[core as usize], tables.aligned[core as usize]),
-            };
-            let work_ps = receivers.targets(verdict.tag, core, fan_out, aligned).fold(0, |sum, axon| {
-                let operations = blocks[block].row_len(place, axon);
-                sum + tables.timing.axon_event_ps + operations * tables.timing.synaptic_operation_ps
-            });
-            spans.work_ps += work_ps;
-            receivers.arrived(core, at_ps, work_ps);
+            spans.work_ps += receivers.arrived(verdict.tag, verdict.destination, core, at_ps);
         }
         let end_ps = receivers.done_ps();
         self.receivers = Some(receivers);
@@ -663,25 +693,33 @@ impl Interface {
     }
 
     /// Makes the packets of a spike, the first `at_ps` plus the time a packet takes after the start of the tick.
-    fn inject(&mut self, fan_out: &FanOutTable, sender: Sender, at_ps: u64, neuron: u32, keep_records: bool) {
-        let (flits, payload) = (self.tables.flits, sender.payload);
-        // Packets from outside take no core's time.
-        let each_ps = sender.core.map_or(0, |_| self.tables.timing.packet_out_ps());
+    fn inject(&mut self, blocks: &[CoreBlock], sender: Sender, at_ps: u64, neuron: u32, keep_records: bool) {
+        let Self { tables, injections, records, senders, deadline, receivers, .. } = self;
+        let (flits, payload) = (tables.flits, sender.payload);
+        let (fan_out, each_ps) = match sender.core {
+            Some(core) => (&tables.cores[core as usize], tables.timing.packet_out_ps()),
+            // Packets from outside take no core's time.
+            None => (&tables.input, 0),
+        };
         let mut at_ps = at_ps;
-        if self.deadline.is_some() {
-            self.senders.push(sender);
+        if deadline.is_some() {
+            senders.push(sender);
         }
         for (&route, place) in fan_out.routes_of(sender.local as usize).iter().zip(0..) {
             at_ps += each_ps;
-            let tag = match (&self.deadline, &mut self.receivers) {
-                (Some(_), _) => self.senders.len() as u32 - 1,
-                (None, Some(receivers)) => receivers.send(sender, place),
+            let tag = match (&deadline, &mut *receivers) {
+                (Some(_), _) => senders.len() as u32 - 1,
+                (None, Some(receivers)) => {
+                    let tag = receivers.tag();
+                    tables.note_copies(blocks, receivers, sender, route, place);
+                    tag
+                }
                 (None, None) => 0,
             };
-            self.injections.push(Injection { at_ps, route: RouteId(route), flits, payload, tag });
+            injections.push(Injection { at_ps, route: RouteId(route), flits, payload, tag });
             if keep_records {
                 let source = sender.endpoint;
-                self.records.push(PacketRecord { at_ps, source, neuron, route, flits, payload });
+                records.push(PacketRecord { at_ps, source, neuron, route, flits, payload });
             }
         }
     }

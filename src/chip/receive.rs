@@ -1,13 +1,13 @@
 //! Cores that work on packets as they arrive, one after the other, beside their neurons.
 
-use super::deadline::Sender;
 use super::image::FanOutTable;
+use spikemesh_router::EndpointId;
 
-/// A packet of this tick: who sent it, and the place of its route among the sender's.
+/// A copy of a packet of this tick: where it goes and the work it means there, in picoseconds.
 #[derive(Clone, Copy, Debug)]
-struct Sent {
-    sender: Sender,
-    place: u32,
+struct Copy {
+    destination: EndpointId,
+    work_ps: u64,
 }
 
 /// Whether every source of a table has one target for each route, in the same order, on the only core that the route
@@ -23,53 +23,42 @@ pub(super) fn aligned(table: &FanOutTable, entry: impl Fn(u32) -> Option<u32>) -
 /// What arrives at the cores in a tick.
 #[derive(Debug)]
 pub(super) struct Receivers {
-    sent: Vec<Sent>,
+    /// Copies in the order they are sent; a packet's tag is the place of its first.
+    copies: Vec<Copy>,
     /// By core in use: (arrival, work), in picoseconds.
     queues: Vec<Vec<(u64, u64)>>,
 }
 
 impl Receivers {
     pub(super) fn new(cores: usize) -> Self {
-        Self { sent: Vec::new(), queues: vec![Vec::new(); cores] }
+        Self { copies: Vec::new(), queues: vec![Vec::new(); cores] }
     }
 
     /// Forgets the tick before.
     pub(super) fn clear(&mut self) {
-        self.sent.clear();
+        self.copies.clear();
         self.queues.iter_mut().for_each(Vec::clear);
     }
 
-    /// Notes a packet; returns the tag it must carry.
+    /// The tag of a packet whose copies are noted next.
     #[inline]
-    pub(super) fn send(&mut self, sender: Sender, place: u32) -> u32 {
-        self.sent.push(Sent { sender, place });
-        (self.sent.len() - 1) as u32
+    pub(super) fn tag(&self) -> u32 {
+        self.copies.len() as u32
     }
 
-    /// Who sent a packet.
-    pub(super) fn sender(&self, tag: u32) -> Sender {
-        self.sent[tag as usize].sender
+    /// Notes a copy, and the work it means where it arrives.
+    #[inline]
+    pub(super) fn send(&mut self, destination: EndpointId, work_ps: u64) {
+        self.copies.push(Copy { destination, work_ps });
     }
 
-    /// Axons of a core in use that a packet's copy there acts on; `aligned` as [`aligned`] says of the sender's table.
+    /// A copy of a packet with this tag has arrived where `core` in use is; returns the work it means, in picoseconds.
     #[inline]
-    pub(super) fn targets<'t>(
-        &self,
-        tag: u32,
-        core: u32,
-        fan_out: &'t FanOutTable,
-        aligned: bool,
-    ) -> impl Iterator<Item = u32> + use<'t> {
-        let Sent { sender, place } = self.sent[tag as usize];
-        let all = fan_out.targets_of(sender.local as usize);
-        let some = if aligned { &all[place as usize..=place as usize] } else { all };
-        some.iter().filter(move |target| target.0 == core).map(|target| target.1)
-    }
-
-    /// Notes an arrival and the work it means.
-    #[inline]
-    pub(super) fn arrived(&mut self, core: u32, at_ps: u64, work_ps: u64) {
+    pub(super) fn arrived(&mut self, tag: u32, destination: EndpointId, core: u32, at_ps: u64) -> u64 {
+        let copy = self.copies[tag as usize..].iter().find(|copy| copy.destination == destination);
+        let work_ps = copy.expect("invariant: what arrives was sent").work_ps;
         self.queues[core as usize].push((at_ps, work_ps));
+        work_ps
     }
 
     /// When the last core has worked on all that arrived; 0 if nothing did.
@@ -92,7 +81,9 @@ mod tests {
         let mut receivers = Receivers::new(2);
         assert_eq!(receivers.done_ps(), 0);
         for (core, at_ps, work_ps) in [(0, 50, 10), (0, 10, 20), (0, 15, 20), (1, 40, 5)] {
-            receivers.arrived(core, at_ps, work_ps);
+            let tag = receivers.tag();
+            receivers.send(EndpointId(core + 7), work_ps);
+            assert_eq!(receivers.arrived(tag, EndpointId(core + 7), core, at_ps), work_ps);
         }
         // 10 to 30, 30 to 50, 50 to 60.
         assert_eq!(receivers.done_ps(), 60);
@@ -101,19 +92,23 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_found_in_the_order_of_routes_or_out_of_it() {
+    fn copies_of_a_packet_mean_the_work_of_their_own_destination() {
+        let mut receivers = Receivers::new(3);
+        receivers.send(EndpointId(2), 5);
+        let tag = receivers.tag();
+        (0..3).for_each(|core| receivers.send(EndpointId(core), 10 + u64::from(core)));
+        let works = [2, 0, 1].map(|core| receivers.arrived(tag, EndpointId(core), core, 100));
+        assert_eq!((works, receivers.arrived(0, EndpointId(2), 2, 100)), ([12, 10, 11], 5));
+        assert_eq!(receivers.done_ps(), 117);
+    }
+
+    #[test]
+    fn tables_are_aligned_if_targets_lie_as_routes_do() {
         let mut table = FanOutTable::default();
         table.push(&[0, 1], &[(3, 30), (5, 50)]);
         assert!(aligned(&table, |route| [Some(3), Some(5)][route as usize]));
         assert!(!aligned(&table, |route| [Some(5), Some(3)][route as usize]));
         table.push(&[0], &[(5, 51), (3, 31), (5, 52)]);
         assert!(!aligned(&table, |route| [Some(3), Some(5)][route as usize]));
-        let mut receivers = Receivers::new(6);
-        let sender = |local| Sender { core: Some(0), local, endpoint: 0, payload: 1 };
-        let tags = [receivers.send(sender(0), 1), receivers.send(sender(1), 0)];
-        let of = |tag, core, aligned| receivers.targets(tag, core, &table, aligned).collect::<Vec<_>>();
-        assert_eq!((of(tags[0], 5, true), of(tags[0], 5, false)), (vec![50], vec![50]));
-        assert_eq!(of(tags[0], 3, false), [30], "a copy of a packet that forks");
-        assert_eq!((of(tags[1], 5, false), of(tags[1], 4, false)), (vec![51, 52], vec![]));
     }
 }
