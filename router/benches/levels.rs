@@ -86,7 +86,7 @@ fn time(noc: &mut dyn Noc, ticks: &[Vec<Injection>]) -> (f64, u64) {
 fn report(name: &str, (topology, routes): (Arc<Topology>, Arc<RouteTable>), ticks: &[Vec<Injection>]) {
     let each = 1e9 / ticks.iter().map(Vec::len).sum::<usize>() as f64;
     let (seconds, _) = time(&mut Analytic::new(topology.clone(), routes.clone()), ticks);
-    let mut packet = PacketNoc::new(topology, routes, QueueLimits { packets: 16 });
+    let mut packet = PacketNoc::new(topology, routes, QueueLimits { packets: 16, receive: None });
     let (busy, hops) = time(&mut packet, ticks);
     println!(
         "{name}: analytic {:5.1} ns a spike; packet {:6.1} M hops/s, {:5.0} ns a spike",

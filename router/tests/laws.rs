@@ -102,7 +102,7 @@ fn analytic(case: &Case) -> Analytic {
 }
 
 fn packet(case: &Case) -> PacketNoc {
-    let limits = QueueLimits { packets: case.slots };
+    let limits = QueueLimits { packets: case.slots, receive: None };
     PacketNoc::new(Arc::clone(&case.topology), Arc::clone(&case.routes), limits)
 }
 
@@ -283,7 +283,7 @@ fn hotspot_drains() {
         .map(|source| RouteRequest { source: EndpointId(source), destinations: vec![EndpointId(12)] })
         .collect();
     let routes = Arc::new(RouteTable::build(&topology, &DimensionOrder::xy(), &FirstLegal, &requests).unwrap());
-    let mut noc = PacketNoc::new(topology, routes, QueueLimits { packets: 1 });
+    let mut noc = PacketNoc::new(topology, routes, QueueLimits { packets: 1, receive: None });
     let injections: Vec<_> = (0..2500)
         .map(|i| Injection { at_ps: 0, route: RouteId(i % 25), flits: 2, payload: 1, tag: i })
         .collect();
@@ -301,7 +301,7 @@ fn long_queues_do_not_overflow_the_stack() {
     let topology = Arc::new(Topology::mesh(&spec(2, 1, 1, [5000, 0, 0])).unwrap());
     let request = |to| RouteRequest { source: EndpointId(0), destinations: vec![EndpointId(to)] };
     let routes = RouteTable::build(&topology, &DimensionOrder::xy(), &FirstLegal, &[request(1)]).unwrap();
-    let mut noc = PacketNoc::new(topology, Arc::new(routes), QueueLimits { packets: 1 << 20 });
+    let mut noc = PacketNoc::new(topology, Arc::new(routes), QueueLimits { packets: 1 << 20, receive: None });
     let injections: Vec<_> =
         (0..300_000).map(|tag| Injection { at_ps: 0, route: RouteId(0), flits: 1, payload: 1, tag }).collect();
     let outcome = noc.run_tick(&injections, None, &mut VerdictSink::Ignore);
@@ -314,7 +314,7 @@ fn time_goes_on_over_a_cut() {
     let request = RouteRequest { source: EndpointId(0), destinations: vec![EndpointId(2)] };
     let routes =
         Arc::new(RouteTable::build(&topology, &DimensionOrder::xy(), &FirstLegal, &[request]).unwrap());
-    let mut noc = PacketNoc::new(topology, routes, QueueLimits { packets: 1 });
+    let mut noc = PacketNoc::new(topology, routes, QueueLimits { packets: 1, receive: None });
     let packet = Injection { at_ps: 500, route: RouteId(0), flits: 1, payload: 1, tag: 0 };
     let first = noc.run_tick(&[packet], Some(4000), &mut VerdictSink::Ignore);
     assert_eq!(first, TickOutcome { end_ps: 0, in_flight: 1 });

@@ -24,7 +24,7 @@ use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
 use spikemesh_router::flit::{FlitNoc, SpecError};
 use spikemesh_router::{
-    Analytic, EndpointId, Fate, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
+    Analytic, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
     RouteRequest, RouteTable, Topology, Verdict, VerdictSink, strategy,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -245,11 +245,12 @@ impl Tables {
                 blocks[block].approach(place, axon);
             }
             let target = targets[place];
-            return receivers.send(EndpointId(self.core_ids[target.0 as usize]), work_ps(&target));
+            return receivers.send(EndpointId(self.core_ids[target.0 as usize]), target.0, work_ps(&target));
         }
         for leg in self.routes.legs(RouteId(route)) {
             let core = self.by_endpoint[leg.destination.index()];
-            receivers.send(leg.destination, targets.iter().filter(|target| target.0 == core).map(work_ps).sum());
+            let here = targets.iter().filter(|target| target.0 == core);
+            receivers.send(leg.destination, core, here.map(work_ps).sum());
         }
     }
 }
@@ -427,7 +428,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
     while rest.peek().is_some() {
         blocks.push(CoreBlock::new(rest.by_ref().take(BLOCK_CORES)));
     }
-    let queue = QueueLimits { packets: image.spec.queue_packets };
+    let queue = QueueLimits { packets: image.spec.queue_packets, receive: image.spec.receive_packets };
     Ok((blocks, Interface::with_tables(tables, level, queue)?))
 }
 
@@ -642,18 +643,17 @@ impl Interface {
             spans.network_ps = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore).end_ps;
             return 0;
         };
-        self.verdicts.clear();
-        let mut sink = VerdictSink::Collect(&mut self.verdicts);
-        spans.network_ps = self.noc.run_tick(&self.injections, None, &mut sink).end_ps;
-        let tables = &self.tables;
-        for verdict in &self.verdicts {
-            let Fate::Arrived { at_ps } = verdict.fate else { continue };
-            let core = tables.by_endpoint[verdict.destination.index()];
-            if core == NO_CORE {
-                continue;
-            }
-            spans.work_ps += receivers.arrived(verdict.tag, verdict.destination, core, at_ps);
-        }
+        spans.network_ps = if self.level == Level::Packet {
+            self.noc.run_tick(&self.injections, None, &mut VerdictSink::Receive(&mut receivers)).end_ps
+        } else {
+            // These levels do not tell in order of time.
+            self.verdicts.clear();
+            let mut sink = VerdictSink::Collect(&mut self.verdicts);
+            let end_ps = self.noc.run_tick(&self.injections, None, &mut sink).end_ps;
+            receivers.take(&mut self.verdicts);
+            end_ps
+        };
+        spans.work_ps += receivers.work_ps();
         let end_ps = receivers.done_ps();
         self.receivers = Some(receivers);
         end_ps

@@ -1,12 +1,15 @@
 //! Cores that work on packets as they arrive, one after the other, beside their neurons.
 
 use super::image::FanOutTable;
-use spikemesh_router::EndpointId;
+use spikemesh_router::{EndpointId, Fate, Receiver, Verdict};
 
-/// A copy of a packet of this tick: where it goes and the work it means there, in picoseconds.
+/// A copy of a packet of this tick.
 #[derive(Clone, Copy, Debug)]
 struct Copy {
     destination: EndpointId,
+    /// Core in use that is there, if any.
+    core: u32,
+    /// The work it means there, in picoseconds.
     work_ps: u64,
 }
 
@@ -25,19 +28,22 @@ pub(super) fn aligned(table: &FanOutTable, entry: impl Fn(u32) -> Option<u32>) -
 pub(super) struct Receivers {
     /// Copies in the order they are sent; a packet's tag is the place of its first.
     copies: Vec<Copy>,
-    /// By core in use: (arrival, work), in picoseconds.
-    queues: Vec<Vec<(u64, u64)>>,
+    /// When each core in use has done all that has arrived, in picoseconds.
+    free_ps: Vec<u64>,
+    /// Work of all copies that arrived.
+    work_ps: u64,
 }
 
 impl Receivers {
     pub(super) fn new(cores: usize) -> Self {
-        Self { copies: Vec::new(), queues: vec![Vec::new(); cores] }
+        Self { copies: Vec::new(), free_ps: vec![0; cores], work_ps: 0 }
     }
 
     /// Forgets the tick before.
     pub(super) fn clear(&mut self) {
         self.copies.clear();
-        self.queues.iter_mut().for_each(Vec::clear);
+        self.free_ps.fill(0);
+        self.work_ps = 0;
     }
 
     /// The tag of a packet whose copies are noted next.
@@ -46,29 +52,48 @@ impl Receivers {
         self.copies.len() as u32
     }
 
-    /// Notes a copy, and the work it means where it arrives.
+    /// Notes a copy: where it goes, the core in use there and the work it means for that core.
     #[inline]
-    pub(super) fn send(&mut self, destination: EndpointId, work_ps: u64) {
-        self.copies.push(Copy { destination, work_ps });
+    pub(super) fn send(&mut self, destination: EndpointId, core: u32, work_ps: u64) {
+        self.copies.push(Copy { destination, core, work_ps });
     }
 
-    /// A copy of a packet with this tag has arrived where `core` in use is; returns the work it means, in picoseconds.
-    #[inline]
-    pub(super) fn arrived(&mut self, tag: u32, destination: EndpointId, core: u32, at_ps: u64) -> u64 {
-        let copy = self.copies[tag as usize..].iter().find(|copy| copy.destination == destination);
-        let work_ps = copy.expect("invariant: what arrives was sent").work_ps;
-        self.queues[core as usize].push((at_ps, work_ps));
-        work_ps
+    /// Takes arrivals of any order. Those of the same time may come in any: their work is done one after the other.
+    pub(super) fn take(&mut self, verdicts: &mut Vec<Verdict>) {
+        let at = |verdict: &Verdict| match verdict.fate {
+            Fate::Arrived { at_ps } => at_ps,
+            Fate::Dropped(_) => u64::MAX,
+        };
+        verdicts.retain(|verdict| at(verdict) < u64::MAX);
+        verdicts.sort_unstable_by_key(at);
+        for verdict in verdicts {
+            self.arrived(verdict, at(verdict));
+        }
+    }
+
+    /// Work of all that arrived, in picoseconds.
+    pub(super) fn work_ps(&self) -> u64 {
+        self.work_ps
     }
 
     /// When the last core has worked on all that arrived; 0 if nothing did.
-    pub(super) fn done_ps(&mut self) -> u64 {
-        let done = self.queues.iter_mut().map(|queue| {
-            // Equal arrivals may come in any order: their work is done one after the other.
-            queue.sort_unstable();
-            queue.iter().fold(0, |free_ps: u64, (at_ps, work_ps)| free_ps.max(*at_ps) + work_ps)
-        });
-        done.max().unwrap_or(0)
+    pub(super) fn done_ps(&self) -> u64 {
+        self.free_ps.iter().copied().max().unwrap_or(0)
+    }
+}
+
+impl Receiver for Receivers {
+    /// The core begins when it has done what came before; then there is room for another.
+    #[inline]
+    fn arrived(&mut self, copy: &Verdict, at_ps: u64) -> u64 {
+        let sent = self.copies[copy.tag as usize..].iter().find(|sent| sent.destination == copy.destination);
+        let Copy { core, work_ps, .. } = *sent.expect("invariant: what arrives was sent");
+        // At a port there is no core, and always room.
+        let Some(free_ps) = self.free_ps.get_mut(core as usize) else { return at_ps };
+        let begin_ps = at_ps.max(*free_ps);
+        *free_ps = begin_ps + work_ps;
+        self.work_ps += work_ps;
+        begin_ps
     }
 }
 
@@ -76,30 +101,53 @@ impl Receivers {
 mod tests {
     use super::*;
 
+    fn copy(tag: u32, destination: u32, at_ps: u64) -> Verdict {
+        let (route, destination) = (spikemesh_router::RouteId(0), EndpointId(destination));
+        Verdict { tag, route, destination, fate: Fate::Arrived { at_ps } }
+    }
+
     #[test]
     fn a_core_works_on_one_packet_after_the_other() {
         let mut receivers = Receivers::new(2);
         assert_eq!(receivers.done_ps(), 0);
+        let mut arrived = Vec::new();
         for (core, at_ps, work_ps) in [(0, 50, 10), (0, 10, 20), (0, 15, 20), (1, 40, 5)] {
-            let tag = receivers.tag();
-            receivers.send(EndpointId(core + 7), work_ps);
-            assert_eq!(receivers.arrived(tag, EndpointId(core + 7), core, at_ps), work_ps);
+            arrived.push(copy(receivers.tag(), core + 7, at_ps));
+            receivers.send(EndpointId(core + 7), core, work_ps);
         }
+        arrived.push(Verdict {
+            fate: Fate::Dropped(spikemesh_router::DropCause::DeadLink),
+            ..copy(0, 7, 0)
+        });
+        receivers.take(&mut arrived);
         // 10 to 30, 30 to 50, 50 to 60.
-        assert_eq!(receivers.done_ps(), 60);
+        assert_eq!((receivers.done_ps(), receivers.work_ps()), (60, 55));
         receivers.clear();
-        assert_eq!(receivers.done_ps(), 0);
+        assert_eq!((receivers.done_ps(), receivers.work_ps()), (0, 0));
+    }
+
+    #[test]
+    fn there_is_room_again_when_the_core_begins() {
+        let mut receivers = Receivers::new(1);
+        (0..3).for_each(|_| receivers.send(EndpointId(4), 0, 100));
+        let begins = [(0, 30), (1, 40), (2, 300)].map(|(tag, at)| receivers.arrived(&copy(tag, 4, at), at));
+        assert_eq!(begins, [30, 130, 300]);
     }
 
     #[test]
     fn copies_of_a_packet_mean_the_work_of_their_own_destination() {
         let mut receivers = Receivers::new(3);
-        receivers.send(EndpointId(2), 5);
+        receivers.send(EndpointId(2), 2, 5);
         let tag = receivers.tag();
-        (0..3).for_each(|core| receivers.send(EndpointId(core), 10 + u64::from(core)));
-        let works = [2, 0, 1].map(|core| receivers.arrived(tag, EndpointId(core), core, 100));
-        assert_eq!((works, receivers.arrived(0, EndpointId(2), 2, 100)), ([12, 10, 11], 5));
-        assert_eq!(receivers.done_ps(), 117);
+        (0..3).for_each(|core| receivers.send(EndpointId(core), core, 10 + u64::from(core)));
+        receivers.send(EndpointId(9), u32::MAX, 0);
+        for (destination, done_ps) in [(2, 112), (0, 112), (1, 112)] {
+            assert_eq!(receivers.arrived(&copy(tag, destination, 100), 100), 100);
+            assert_eq!(receivers.done_ps(), done_ps);
+        }
+        assert_eq!(receivers.arrived(&copy(0, 2, 100), 100), 112);
+        assert_eq!(receivers.arrived(&copy(tag, 9, 100), 100), 100, "a port");
+        assert_eq!((receivers.done_ps(), receivers.work_ps()), (117, 38));
     }
 
     #[test]

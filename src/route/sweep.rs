@@ -210,7 +210,7 @@ impl Sweep {
         // As many packets behind a link as its virtual channels hold.
         let flits = u32::from(design.spec().channels) * u32::from(design.spec().depth);
         let packets = (flits / u32::from(self.settings.most_flits)).max(1);
-        Box::new(PacketNoc::new(topology, routes, QueueLimits { packets }))
+        Box::new(PacketNoc::new(topology, routes, QueueLimits { packets, receive: None }))
     }
 }
 

@@ -37,7 +37,7 @@ fn flit(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement 
 fn packet(design: &Design, traffic: Synthetic, spec: &MeasureSpec) -> Measurement {
     let topology = design.topology();
     let noc = |routes: &Arc<_>| -> Box<dyn Noc> {
-        let limits = QueueLimits { packets: 8 };
+        let limits = QueueLimits { packets: 8, receive: None };
         Box::new(PacketNoc::new(Arc::clone(topology), Arc::clone(routes), limits))
     };
     let mover = NocMover::steady(traffic, topology, spec, CYCLE_PS, |pairs| design.routes(pairs), noc);
@@ -189,7 +189,7 @@ fn ticks_are_replayed_alike_at_all_levels() {
     };
     let topology = design.topology();
     let packet = level(&|routes| {
-        Box::new(PacketNoc::new(Arc::clone(topology), Arc::clone(routes), QueueLimits { packets: 8 }))
+        Box::new(PacketNoc::new(Arc::clone(topology), Arc::clone(routes), QueueLimits { packets: 8, receive: None }))
     });
     let analytic = level(&|routes| Box::new(Analytic::new(Arc::clone(topology), Arc::clone(routes))));
     assert_eq!(flit.packets, packet.packets);

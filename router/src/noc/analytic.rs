@@ -55,7 +55,7 @@ impl Noc for Analytic {
             if let Some(longest) = self.routes.longest_ps(packet.route, packet.flits) {
                 end_ps = end_ps.max(packet.at_ps + longest);
             }
-            if matches!(verdicts, VerdictSink::Collect(_)) {
+            if !matches!(verdicts, VerdictSink::Ignore) {
                 for leg in self.routes.legs(packet.route) {
                     let at_ps = packet.at_ps + leg.latency_ps(packet.flits);
                     verdicts.push(Verdict {

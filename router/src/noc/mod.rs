@@ -101,13 +101,29 @@ pub enum VerdictSink<'a> {
     Ignore,
     /// They are appended here, in order of decision.
     Collect(&'a mut Vec<Verdict>),
+    /// Copies are handed over as they arrive, and take room until the receiver says ([`QueueLimits::receive`]).
+    Receive(&'a mut dyn Receiver),
+}
+
+/// Takes copies as they arrive.
+pub trait Receiver: std::fmt::Debug {
+    /// A copy has arrived `at_ps` after the start of the tick; returns when the room it takes is free again, not before.
+    /// The packet level calls in order of time and minds the answer, the others do neither.
+    fn arrived(&mut self, copy: &Verdict, at_ps: u64) -> u64;
 }
 
 impl VerdictSink<'_> {
-    pub(crate) fn push(&mut self, verdict: Verdict) {
-        if let VerdictSink::Collect(list) = self {
-            list.push(verdict);
+    /// Tells of a verdict; returns when the room of the copy is free again, if somebody received it.
+    #[inline]
+    pub(crate) fn push(&mut self, verdict: Verdict) -> Option<u64> {
+        match (self, verdict.fate) {
+            (VerdictSink::Ignore, _) | (VerdictSink::Receive(_), Fate::Dropped(_)) => {}
+            (VerdictSink::Collect(list), _) => list.push(verdict),
+            (VerdictSink::Receive(receiver), Fate::Arrived { at_ps }) => {
+                return Some(receiver.arrived(&verdict, at_ps));
+            }
         }
+        None
     }
 }
 

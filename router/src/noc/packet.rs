@@ -11,10 +11,11 @@
 //! - The packet at the head of a queue asks for all its branches at once; each starts when its output is free
 //!   (asynchronous replication). Outputs serve requests first come, first served; requests of the same
 //!   picosecond in order of the events that made them, which is fixed by the order of injection.
-//! - A source queue is unbounded.
+//! - A source queue is unbounded. A core has room for a number of packets that it has not begun to work on, if somebody
+//!   says when it does; a packet for a full core waits in the queue before it, and holds up those behind.
 //!
 //! Dimension-order trees cannot deadlock here: branches wait only for links that come later in an acyclic order
-//! (see [`crate::DimensionOrder`]), every branch proceeds by itself, and ejection always does.
+//! (see [`crate::DimensionOrder`]), every branch proceeds by itself, and ejection does in the end.
 
 use super::calendar::Calendar;
 use super::lists::{List, Lists};
@@ -31,6 +32,9 @@ use std::sync::Arc;
 pub struct QueueLimits {
     /// Packets in the queue behind each link and each injection connection; 0 is taken as 1.
     pub packets: u32,
+    /// Packets on their way out to a core or arrived there, while whoever receives them has not made room
+    /// ([`VerdictSink::Receive`]); `None` is any number, 0 is taken as 1.
+    pub receive: Option<u32>,
 }
 
 /// Absolute time beyond which a drained network starts again at 0: 13 days.
@@ -178,6 +182,8 @@ struct Connection {
     /// Slots of the queue in use, those included whose time to be free has not come.
     occupied: u32,
     peak_queue: u32,
+    /// Packets that the queue holds.
+    slots: u32,
     /// Times after `next_free` at which further slots become free, ascending.
     freed: List,
     requests: List,
@@ -200,7 +206,7 @@ impl Waiting {
 
 impl Connection {
     /// A silent one.
-    fn new(latency_ps: u64, flit_ps: u64) -> Self {
+    fn new(latency_ps: u64, flit_ps: u64, slots: u32) -> Self {
         Self {
             latency_ps,
             flit_ps,
@@ -209,6 +215,7 @@ impl Connection {
             packets: 0,
             occupied: 0,
             peak_queue: 0,
+            slots,
             freed: List::EMPTY,
             requests: List::EMPTY,
             queue: List::EMPTY,
@@ -241,14 +248,13 @@ pub struct PacketNoc {
     topology: Arc<Topology>,
     routes: Arc<RouteTable>,
     forks: Arc<Forks>,
-    slots: u32,
     /// Links first, then one injection and one ejection connection for each endpoint.
     connections: Vec<Connection>,
     /// More of each of them.
     waiting: Vec<Waiting>,
     /// First injection connection.
     injections: u32,
-    /// First ejection connection: those have no queue.
+    /// First ejection connection: those have no queue, but the room of a receiver.
     ejections: u32,
     /// What the connections' lists hold.
     times: Lists<u64>,
@@ -267,6 +273,8 @@ pub struct PacketNoc {
     horizon_ps: u64,
     /// Arrivals before this time are counted when they are foreseen: nobody can tell, and an event is saved.
     foreseen_until: u64,
+    /// Whether copies that leave take room until their receiver says.
+    receives: bool,
     /// Absolute time of the last arrival.
     last_arrival: u64,
     /// Packets sent, by route.
@@ -280,17 +288,19 @@ pub struct PacketNoc {
 impl PacketNoc {
     /// A silent network with these routes.
     pub fn new(topology: Arc<Topology>, routes: Arc<RouteTable>, limits: QueueLimits) -> Self {
+        let slots = limits.packets.max(1);
         let links = topology.links().iter().map(|link| {
             let class = &topology.link_classes()[link.class.index()];
-            (class.latency_ps, class.flit_ps)
+            Connection::new(class.latency_ps, class.flit_ps, slots)
         });
-        let injects = topology.endpoints().iter().map(|e| (e.local.inject_ps, e.local.flit_ps));
-        let ejects = topology.endpoints().iter().map(|e| (e.local.eject_ps, e.local.flit_ps));
-        let connections: Vec<_> = links
-            .chain(injects)
-            .chain(ejects)
-            .map(|(latency_ps, flit_ps)| Connection::new(latency_ps, flit_ps))
-            .collect();
+        let injects =
+            topology.endpoints().iter().map(|e| Connection::new(e.local.inject_ps, e.local.flit_ps, slots));
+        let ejects = topology.endpoints().iter().zip(0..).map(|(e, id)| {
+            let is_core = id < topology.core_count();
+            let room = limits.receive.filter(|_| is_core).map_or(u32::MAX, |packets| packets.max(1));
+            Connection::new(e.local.eject_ps, e.local.flit_ps, room)
+        });
+        let connections: Vec<_> = links.chain(injects).chain(ejects).collect();
         let longest = connections.iter().map(|c| c.latency_ps.max(c.flit_ps)).max().unwrap_or(1);
         let forks = Arc::new(Forks::new(&topology, &routes));
         let legs = (0..routes.len() as u32).flat_map(|route| routes.legs(RouteId(route))).map(|leg| LegUse {
@@ -310,7 +320,6 @@ impl PacketNoc {
             topology,
             routes,
             forks,
-            slots: limits.packets.max(1),
             waiting: vec![Waiting::NOTHING; connections.len()],
             connections,
             injections,
@@ -326,6 +335,7 @@ impl PacketNoc {
             base_ps: 0,
             horizon_ps: 0,
             foreseen_until: 0,
+            receives: false,
             last_arrival: 0,
         }
     }
@@ -357,11 +367,12 @@ impl PacketNoc {
         }
     }
 
-    /// Whether the queue behind a connection has a free slot; that of one that leads out is always empty.
+    /// Whether the queue behind a connection has a free slot; behind one that leads out, whether the receiver has room.
     #[inline(always)]
     fn has_room(&mut self, id: u32, now: u64) -> bool {
         self.settle(id, now);
-        self.connections[id as usize].occupied < self.slots
+        let connection = &self.connections[id as usize];
+        connection.occupied < connection.slots
     }
 
     /// A packet's tail will have left a queue: its slot becomes free. Long packets to different outputs may free theirs
@@ -470,6 +481,7 @@ impl PacketNoc {
         let leaves = id >= self.ejections;
         if leaves {
             at += (flits - 1) * slowest_ps;
+            connection.occupied += u32::from(self.receives);
         } else {
             next = self.forks.nodes[request.to as usize];
             connection.take_slot();
@@ -520,6 +532,7 @@ impl PacketNoc {
         let from = packet.queue;
         if id >= self.ejections {
             packet.next.connection = id;
+            connection.occupied += u32::from(self.receives);
             self.foresee(true, index, at + further_ps);
         } else {
             connection.take_slot();
@@ -602,7 +615,13 @@ impl PacketNoc {
         self.last_arrival = self.last_arrival.max(at);
         self.horizon_ps = self.horizon_ps.max(at);
         let fate = Fate::Arrived { at_ps: at - self.base_ps };
-        verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
+        let room_ps = verdicts.push(Verdict { tag, route, destination: leg.destination, fate });
+        // What never left its endpoint took no room there.
+        if let Some(room_ps) = room_ps.filter(|_| next.connection >= self.ejections) {
+            let free_at = self.base_ps + room_ps;
+            self.horizon_ps = self.horizon_ps.max(free_at);
+            self.free_slot(next.connection, free_at, at);
+        }
     }
 
     /// A packet before it enters.
@@ -690,6 +709,7 @@ impl Noc for PacketNoc {
     ) -> TickOutcome {
         let limit = until_ps.map_or(NEVER, |until| self.base_ps + until);
         self.foreseen_until = if matches!(verdicts, VerdictSink::Ignore) { limit } else { 0 };
+        self.receives = matches!(verdicts, VerdictSink::Receive(_));
         self.last_arrival = self.base_ps;
         let end = limit.saturating_add(1);
         // A packet that enters goes before whatever else happens at its time, unless that was under way before.
@@ -785,7 +805,7 @@ impl Noc for PacketNoc {
 
     fn reset(&mut self) {
         for connection in &mut self.connections {
-            *connection = Connection::new(connection.latency_ps, connection.flit_ps);
+            *connection = Connection::new(connection.latency_ps, connection.flit_ps, connection.slots);
         }
         self.waiting.fill(Waiting::NOTHING);
         self.times.clear();

@@ -245,6 +245,9 @@ pub struct ChipSpec {
     pub output: PortPlace,
     /// Packets in each queue at the packet level.
     pub queue_packets: u32,
+    /// Packets a core that works on them as they arrive takes before it has begun to, at the packet level; `None` is any
+    /// number.
+    pub receive_packets: Option<u32>,
     /// Flits of a spike packet.
     pub packet_flits: u16,
     /// Unicast or multicast.

@@ -47,6 +47,10 @@ impl ChipSpec {
         if let Some(n) = table.whole("queue_packets", 1, 1 << 20) {
             self.queue_packets = n as u32;
         }
+        if let Some(n) = table.whole("receive_packets", 1, 1 << 20) {
+            self.receive_packets = Some(n as u32);
+            check_receive(table, self.timing.receive);
+        }
         if let Some(fan_out) = table.choice("fan_out", &fan_outs()) {
             self.fan_out = fan_out;
         }
@@ -121,6 +125,16 @@ fn edges() -> [(&'static str, Direction); 4] {
 fn read_routing(table: &Table<'_>) -> Option<String> {
     let names: Vec<_> = spikemesh_router::strategies().iter().map(|s| (s.name, s.name)).collect();
     table.choice("routing", &names).map(str::to_owned)
+}
+
+fn check_receive(table: &Table<'_>, receive: Receive) {
+    if receive == Receive::NextTick {
+        table.problem(
+            "receive_packets",
+            "it counts where cores work on packets as they arrive",
+            "say timing.receive = \"as-they-arrive\" in the chip file, or take it out",
+        );
+    }
 }
 
 /// When spikes from outside act, by name.
@@ -281,6 +295,10 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
     let barrier = read_barrier(&sync, citations);
     let neurons = root.table("neurons");
     let network = root.table("packets");
+    let receive_packets = network.has("receive_packets").then(|| {
+        check_receive(&network, timing.receive);
+        cited(&network, "receive_packets", 1, 1 << 20, citations) as u32
+    });
     ChipSpec {
         name: root.required_text("name", "a name"),
         summary: root.text("summary").unwrap_or_default(),
@@ -298,6 +316,7 @@ fn read(root: &Table<'_>, citations: &mut BTreeMap<String, Citation>) -> ChipSpe
             .required_choice("output", &edges())
             .map_or(PortPlace::Edge(Direction::East), PortPlace::Edge),
         queue_packets: cited(&network, "queue_packets", 1, 1 << 20, citations) as u32,
+        receive_packets,
         packet_flits: cited(&network, "flits", 1, i64::from(MOST_FLITS), citations) as u16,
         fan_out: network.required_choice("fan_out", &fan_outs()).unwrap_or(FanOut::Unicast),
         routing: read_routing(&network).unwrap_or_else(|| "xy".into()),
