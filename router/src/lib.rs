@@ -54,8 +54,9 @@ pub use counters::{EndpointCounters, LatencyHistogram, LinkCounters, NocCounters
 pub use noc::flit;
 pub use noc::{
     Analytic, DeflectionError, DeflectionNetwork, DeflectionSpec, Fate, FlitInside, Injection, Level, Livelock,
-    MeshPort, Neighbour, Noc, Order, PacketNoc, Published, QueueLimits, Receiver, ReservationError, ReservationHost,
-    ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink, WaitingHead, WormFlit,
+    MeshPort, Neighbour, Noc, Order, PacketNoc, Published, QueueLimits, Receiver, ReservationError,
+    ReservationHost, ReservationMesh, ReservationSettings, TickOutcome, Verdict, VerdictSink, WaitingHead,
+    WormFlit,
 };
 pub use route::{DropCause, Leg, RouteError, RouteId, RouteLink, RouteRequest, RouteTable};
 pub use routing::{

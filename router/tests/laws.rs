@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use spikemesh_router::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -124,6 +124,25 @@ fn collect(noc: &mut dyn Noc, injections: &[Injection]) -> Vec<Verdict> {
     verdicts
 }
 
+/// Receivers that work on one copy after the other and have room for the next when they begin.
+#[derive(Debug, Default)]
+struct Busy {
+    work_ps: u64,
+    free_ps: BTreeMap<EndpointId, u64>,
+    /// (tag, destination, arrival, when its room is free again)
+    seen: Vec<(u32, EndpointId, u64, u64)>,
+}
+
+impl Receiver for Busy {
+    fn arrived(&mut self, copy: &Verdict, at_ps: u64) -> u64 {
+        let free_ps = self.free_ps.entry(copy.destination).or_default();
+        let begin_ps = at_ps.max(*free_ps);
+        *free_ps = begin_ps + self.work_ps;
+        self.seen.push((copy.tag, copy.destination, at_ps, begin_ps));
+        begin_ps
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -154,6 +173,55 @@ proptest! {
             prop_assert_eq!(scheduled.run_tick(&[], None, &mut VerdictSink::Collect(&mut b)), end);
             prop_assert_eq!(a, b);
             prop_assert_eq!(entering.counters(), scheduled.counters());
+        }
+    }
+
+    /// A core never holds more than it has room for, and everything arrives all the same.
+    #[test]
+    fn receivers_are_never_over_full(case in cases(), room in 1u32..4, work_ps in 0u64..20_000) {
+        let limits = QueueLimits { packets: case.slots, receive: Some(room) };
+        let mut noc = PacketNoc::new(Arc::clone(&case.topology), Arc::clone(&case.routes), limits);
+        for _ in 0..2 {
+            let mut busy = Busy { work_ps, ..Busy::default() };
+            let outcome = noc.run_tick(&case.injections, None, &mut VerdictSink::Receive(&mut busy));
+            prop_assert_eq!(outcome.in_flight, 0);
+            prop_assert!(busy.seen.is_sorted_by_key(|seen| seen.2), "in order of time");
+            prop_assert_eq!(busy.seen.last().map_or(0, |seen| seen.2), outcome.end_ps);
+            let away = |seen: &&(u32, EndpointId, u64, u64)| {
+                case.routes.source(case.injections[seen.0 as usize].route) != seen.1
+                    && seen.1.0 < case.topology.core_count()
+            };
+            for (_, endpoint, now, _) in busy.seen.iter().filter(away) {
+                let waits = |seen: &&(u32, EndpointId, u64, u64)| seen.1 == *endpoint && seen.2 <= *now && *now < seen.3;
+                prop_assert!(busy.seen.iter().filter(away).filter(waits).count() <= room as usize);
+            }
+        }
+        let (mut twice, counters) = (analytic(&case), noc.counters());
+        (0..2).for_each(|_| _ = twice.run_tick(&case.injections, None, &mut VerdictSink::Ignore));
+        prop_assert!(conserved(&counters));
+        prop_assert_eq!(&counters.endpoints, &twice.counters().endpoints);
+        prop_assert_eq!(&counters.crossings, &twice.counters().crossings);
+    }
+
+    /// Every level hands the copies over that it would collect, in order of time.
+    #[test]
+    fn receiving_with_room_for_all_changes_nothing(case in cases()) {
+        let nocs = |case: &Case| -> [Box<dyn Noc>; 3] {
+            [Box::new(analytic(case)), Box::new(packet(case)), Box::new(flit(case))]
+        };
+        for (mut collects, mut receives) in nocs(&case).into_iter().zip(nocs(&case)) {
+            let (mut busy, mut verdicts) = (Busy { work_ps: 5000, ..Busy::default() }, Vec::new());
+            let outcome = collects.run_tick(&case.injections, None, &mut VerdictSink::Collect(&mut verdicts));
+            let seen = receives.run_tick(&case.injections, None, &mut VerdictSink::Receive(&mut busy));
+            prop_assert_eq!(seen, outcome);
+            prop_assert_eq!(receives.counters(), collects.counters());
+            let mut arrived: Vec<_> = verdicts.iter().filter_map(|verdict| match verdict.fate {
+                Fate::Arrived { at_ps } => Some((verdict.tag, verdict.destination, at_ps)),
+                Fate::Dropped(_) => None,
+            }).collect();
+            arrived.sort_by_key(|copy| copy.2);
+            let handed: Vec<_> = busy.seen.iter().map(|seen| (seen.0, seen.1, seen.2)).collect();
+            prop_assert_eq!(handed, arrived);
         }
     }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"SPKMIMG1";
 /// Version of the sections' bodies; a reader takes this one only.
-pub const IMAGE_VERSION: u32 = 3;
+pub const IMAGE_VERSION: u32 = 4;
 
 /// A population, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -643,16 +643,8 @@ impl Interface {
             spans.network_ps = self.noc.run_tick(&self.injections, None, &mut VerdictSink::Ignore).end_ps;
             return 0;
         };
-        spans.network_ps = if self.level == Level::Packet {
-            self.noc.run_tick(&self.injections, None, &mut VerdictSink::Receive(&mut receivers)).end_ps
-        } else {
-            // These levels do not tell in order of time.
-            self.verdicts.clear();
-            let mut sink = VerdictSink::Collect(&mut self.verdicts);
-            let end_ps = self.noc.run_tick(&self.injections, None, &mut sink).end_ps;
-            receivers.take(&mut self.verdicts);
-            end_ps
-        };
+        let mut sink = VerdictSink::Receive(&mut receivers);
+        spans.network_ps = self.noc.run_tick(&self.injections, None, &mut sink).end_ps;
         spans.work_ps += receivers.work_ps();
         let end_ps = receivers.done_ps();
         self.receivers = Some(receivers);

@@ -1,7 +1,7 @@
 //! Cores that work on packets as they arrive, one after the other, beside their neurons.
 
 use super::image::FanOutTable;
-use spikemesh_router::{EndpointId, Fate, Receiver, Verdict};
+use spikemesh_router::{EndpointId, Receiver, Verdict};
 
 /// A copy of a packet of this tick.
 #[derive(Clone, Copy, Debug)]
@@ -58,19 +58,6 @@ impl Receivers {
         self.copies.push(Copy { destination, core, work_ps });
     }
 
-    /// Takes arrivals of any order. Those of the same time may come in any: their work is done one after the other.
-    pub(super) fn take(&mut self, verdicts: &mut Vec<Verdict>) {
-        let at = |verdict: &Verdict| match verdict.fate {
-            Fate::Arrived { at_ps } => at_ps,
-            Fate::Dropped(_) => u64::MAX,
-        };
-        verdicts.retain(|verdict| at(verdict) < u64::MAX);
-        verdicts.sort_unstable_by_key(at);
-        for verdict in verdicts {
-            self.arrived(verdict, at(verdict));
-        }
-    }
-
     /// Work of all that arrived, in picoseconds.
     pub(super) fn work_ps(&self) -> u64 {
         self.work_ps
@@ -100,9 +87,10 @@ impl Receiver for Receivers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spikemesh_router::{Fate, RouteId};
 
     fn copy(tag: u32, destination: u32, at_ps: u64) -> Verdict {
-        let (route, destination) = (spikemesh_router::RouteId(0), EndpointId(destination));
+        let (route, destination) = (RouteId(0), EndpointId(destination));
         Verdict { tag, route, destination, fate: Fate::Arrived { at_ps } }
     }
 
@@ -110,16 +98,10 @@ mod tests {
     fn a_core_works_on_one_packet_after_the_other() {
         let mut receivers = Receivers::new(2);
         assert_eq!(receivers.done_ps(), 0);
-        let mut arrived = Vec::new();
-        for (core, at_ps, work_ps) in [(0, 50, 10), (0, 10, 20), (0, 15, 20), (1, 40, 5)] {
-            arrived.push(copy(receivers.tag(), core + 7, at_ps));
+        for (tag, (core, at_ps, work_ps)) in (0..).zip([(0, 10, 20), (0, 15, 20), (1, 40, 5), (0, 50, 10)]) {
             receivers.send(EndpointId(core + 7), core, work_ps);
+            receivers.arrived(&copy(tag, core + 7, at_ps), at_ps);
         }
-        arrived.push(Verdict {
-            fate: Fate::Dropped(spikemesh_router::DropCause::DeadLink),
-            ..copy(0, 7, 0)
-        });
-        receivers.take(&mut arrived);
         // 10 to 30, 30 to 50, 50 to 60.
         assert_eq!((receivers.done_ps(), receivers.work_ps()), (60, 55));
         receivers.clear();

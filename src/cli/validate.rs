@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::error::Error;
-use crate::validate::{Case, analytic, packets, plots, recurrent};
+use crate::validate::{Case, analytic, packets, plots, recurrent, steps};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let mut cases = analytic()?;
     cases.extend(recurrent(if arguments.full { 64 } else { 16 })?);
     cases.extend(packets()?);
+    cases.extend(steps()?);
     if let Some(folder) = &arguments.plots {
         std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, "make", &e))?;
         for (group, drawing) in plots(&cases) {

@@ -9,7 +9,7 @@ mod plot;
 mod recurrent;
 
 pub use analytic::analytic;
-pub use packets::packets;
+pub use packets::{packets, steps};
 pub use plot::plots;
 pub use recurrent::recurrent;
 

@@ -200,3 +200,40 @@ fn packets_leave_when_their_core_hands_them_over() {
         "{added}: {spikes} spikes, {packets} packets"
     );
 }
+
+/// Cores with little room hold up the mesh: the same spikes take longer.
+#[test]
+fn a_busy_core_with_little_room_holds_up_the_mesh() {
+    let folder = Folder::new();
+    let preset =
+        spikemesh::chip::ChipSpec::presets().iter().find(|(name, _)| *name == "generic-28nm").unwrap().1;
+    let at_once = preset
+        .replace("[timing]\n", "[timing]\nreceive = \"as-they-arrive\"\n")
+        .replace("axon_event_ps = ", "axon_event_ps = 90000 # ");
+    folder.write("at-once.chip.toml", &at_once);
+    let config = |keys: &str| {
+        let file = format!("file = \"at-once.chip.toml\"\nfan_out = \"unicast\"\n{keys}");
+        RANDOM.replace("preset = \"generic-28nm\"", &file)
+    };
+    let level = |name| ["--level", name];
+    let any = run(&folder, "any", &config(""), &level("packet"));
+    let one = run(&folder, "one", &config("receive_packets = 1"), &level("packet"));
+    let many = run(&folder, "many", &config("receive_packets = 1000000"), &level("packet"));
+    for other in [&one, &many] {
+        assert_eq!(any["spike_digest"], other["spike_digest"]);
+        assert_eq!(any["packets"], other["packets"]);
+        assert_eq!(any["tick_spans_ps"]["work"], other["tick_spans_ps"]["work"], "the same work");
+    }
+    let time = |report: &Value| report["tick_time_ps"]["mean"].as_f64().unwrap();
+    assert_eq!(any["digest"], many["digest"]);
+    assert!(time(&one) > time(&any), "{} {}", time(&one), time(&any));
+    let network = |report: &Value| report["tick_spans_ps"]["network"].as_f64().unwrap();
+    assert!(network(&one) > network(&any));
+    let analytic = |name, keys| run(&folder, name, &config(keys), &level("analytic"))["digest"].clone();
+    assert_eq!(analytic("a", ""), analytic("b", "receive_packets = 1"), "there packets do not wait");
+
+    let next_tick = with_chip("receive_packets = 1");
+    let path = folder.write("next-tick.toml", next_tick);
+    let (_, error) = expect(&["run", &path], 3);
+    assert!(error.contains("chip.receive_packets") && error.contains("as-they-arrive"), "{error}");
+}

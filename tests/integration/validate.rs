@@ -1,7 +1,7 @@
 //! Published measurements: what is met stays met, and what is missed is said to be.
 
 use crate::support::{Folder, expect};
-use spikemesh::validate::{Case, Verdict, analytic, packets, recurrent};
+use spikemesh::validate::{Case, Verdict, analytic, packets, recurrent, steps};
 
 fn verdicts(cases: &[Case], start: &str) -> Vec<Verdict> {
     cases.iter().filter(|case| case.name.starts_with(start)).map(Case::verdict).collect()
@@ -41,6 +41,16 @@ fn single_packets_take_what_sanafe_says() {
     for case in &cases {
         assert_eq!(case.verdict(), Verdict::Met, "{case:?}");
     }
+}
+
+#[test]
+fn steps_with_contention_take_about_what_sanafe_says() {
+    let cases = steps().unwrap();
+    assert_eq!(cases.len(), 7);
+    for case in &cases {
+        assert_eq!(case.verdict(), Verdict::Met, "{case:?}");
+    }
+    assert!(cases.iter().any(|case| case.difference_percent().abs() > 1.0), "there is contention: {cases:#?}");
 }
 
 #[test]

@@ -189,7 +189,11 @@ fn ticks_are_replayed_alike_at_all_levels() {
     };
     let topology = design.topology();
     let packet = level(&|routes| {
-        Box::new(PacketNoc::new(Arc::clone(topology), Arc::clone(routes), QueueLimits { packets: 8, receive: None }))
+        Box::new(PacketNoc::new(
+            Arc::clone(topology),
+            Arc::clone(routes),
+            QueueLimits { packets: 8, receive: None },
+        ))
     });
     let analytic = level(&|routes| Box::new(Analytic::new(Arc::clone(topology), Arc::clone(routes))));
     assert_eq!(flit.packets, packet.packets);

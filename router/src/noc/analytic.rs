@@ -2,7 +2,7 @@
 //!
 //! A packet costs O(1): its route's use is counted, and uses become link loads only when counters are read.
 
-use super::{Fate, Injection, Level, Noc, TickOutcome, Verdict, VerdictSink};
+use super::{Arrivals, Fate, Injection, Level, Noc, TickOutcome, Verdict, VerdictSink};
 use crate::counters::{EndpointCounters, LinkCounters, NocCounters};
 use crate::route::{RouteId, RouteTable};
 use crate::topology::Topology;
@@ -18,33 +18,17 @@ pub struct Analytic {
     uses: Vec<u64>,
     /// Uses by longer packets, by (route, flits).
     long_uses: BTreeMap<(RouteId, u16), u64>,
+    arrivals: Arrivals,
 }
 
 impl Analytic {
     /// A silent network with these routes.
     pub fn new(topology: Arc<Topology>, routes: Arc<RouteTable>) -> Self {
         let uses = vec![0; routes.len()];
-        Self { topology, routes, uses, long_uses: BTreeMap::new() }
+        Self { topology, routes, uses, long_uses: BTreeMap::new(), arrivals: Arrivals::default() }
     }
 
-    fn all_uses(&self) -> impl Iterator<Item = (RouteId, u16, u64)> + '_ {
-        let short = self.uses.iter().enumerate().map(|(r, &n)| (RouteId(r as u32), 1, n));
-        short.chain(self.long_uses.iter().map(|(&(r, flits), &n)| (r, flits, n))).filter(|use_| use_.2 > 0)
-    }
-}
-
-impl Noc for Analytic {
-    fn level(&self) -> Level {
-        Level::Analytic
-    }
-
-    /// Nothing is ever under way after a call, so `until_ps` is without effect.
-    fn run_tick(
-        &mut self,
-        injections: &[Injection],
-        _until_ps: Option<u64>,
-        verdicts: &mut VerdictSink<'_>,
-    ) -> TickOutcome {
+    fn send(&mut self, injections: &[Injection], verdicts: &mut VerdictSink<'_>) -> TickOutcome {
         let mut end_ps = 0;
         for packet in injections {
             if packet.flits == 1 {
@@ -68,6 +52,30 @@ impl Noc for Analytic {
             }
         }
         TickOutcome { end_ps, in_flight: 0 }
+    }
+
+    fn all_uses(&self) -> impl Iterator<Item = (RouteId, u16, u64)> + '_ {
+        let short = self.uses.iter().enumerate().map(|(r, &n)| (RouteId(r as u32), 1, n));
+        short.chain(self.long_uses.iter().map(|(&(r, flits), &n)| (r, flits, n))).filter(|use_| use_.2 > 0)
+    }
+}
+
+impl Noc for Analytic {
+    fn level(&self) -> Level {
+        Level::Analytic
+    }
+
+    /// Nothing is ever under way after a call, so `until_ps` is without effect.
+    fn run_tick(
+        &mut self,
+        injections: &[Injection],
+        _until_ps: Option<u64>,
+        verdicts: &mut VerdictSink<'_>,
+    ) -> TickOutcome {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        let outcome = arrivals.in_order(verdicts, |verdicts| self.send(injections, verdicts));
+        self.arrivals = arrivals;
+        outcome
     }
 
     fn counters(&self) -> NocCounters {

@@ -18,6 +18,7 @@ pub use reservation::{
     MeshPort, ReservationError, ReservationHost, ReservationMesh, ReservationSettings, WaitingHead, WormFlit,
 };
 
+use self::order::ByTime;
 use crate::counters::NocCounters;
 use crate::route::{DropCause, RouteId};
 use crate::topology::EndpointId;
@@ -105,10 +106,41 @@ pub enum VerdictSink<'a> {
     Receive(&'a mut dyn Receiver),
 }
 
+/// Arrivals of a tick, collected by a level that finds them out of order.
+#[derive(Clone, Debug, Default)]
+struct Arrivals {
+    verdicts: Vec<Verdict>,
+    order: ByTime,
+}
+
+impl Arrivals {
+    /// Runs a tick that tells verdicts in any order; a receiver gets those that arrived in order of time, equal ones in
+    /// that of decision.
+    fn in_order(
+        &mut self,
+        sink: &mut VerdictSink<'_>,
+        tick: impl FnOnce(&mut VerdictSink<'_>) -> TickOutcome,
+    ) -> TickOutcome {
+        let VerdictSink::Receive(receiver) = sink else { return tick(sink) };
+        self.verdicts.clear();
+        let outcome = tick(&mut VerdictSink::Collect(&mut self.verdicts));
+        self.order.clear();
+        for (verdict, place) in self.verdicts.iter().zip(0..) {
+            if let Fate::Arrived { at_ps } = verdict.fate {
+                self.order.push(at_ps, place);
+            }
+        }
+        for &(at_ps, place) in self.order.sort() {
+            receiver.arrived(&self.verdicts[place as usize], at_ps);
+        }
+        outcome
+    }
+}
+
 /// Takes copies as they arrive.
 pub trait Receiver: std::fmt::Debug {
     /// A copy has arrived `at_ps` after the start of the tick; returns when the room it takes is free again, not before.
-    /// The packet level calls in order of time and minds the answer, the others do neither.
+    /// Calls come in order of time; the packet level alone minds the answer.
     fn arrived(&mut self, copy: &Verdict, at_ps: u64) -> u64;
 }
 

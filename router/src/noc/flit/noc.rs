@@ -2,7 +2,7 @@
 
 use super::{Arrival, FlitNetwork, Host, LossCause, Offer, RouterSpec, Sources, SpecError};
 use crate::counters::{EndpointCounters, LinkCounters, NocCounters};
-use crate::noc::{Fate, Injection, Level, Noc, QueueLimits, TickOutcome, Verdict, VerdictSink};
+use crate::noc::{Arrivals, Fate, Injection, Level, Noc, QueueLimits, TickOutcome, Verdict, VerdictSink};
 use crate::route::{RouteId, RouteTable};
 use crate::routing::{Load, RouteState};
 use crate::topology::{EndpointId, LinkId, Topology};
@@ -250,14 +250,8 @@ impl FlitNoc {
         self.counters.count_arrival(&self.topology, source, leg, latency_ps, 1);
         verdicts.push(Verdict { tag, route, destination: leg.destination, fate: Fate::Arrived { at_ps } });
     }
-}
 
-impl Noc for FlitNoc {
-    fn level(&self) -> Level {
-        Level::Flit
-    }
-
-    fn run_tick(
+    fn run(
         &mut self,
         injections: &[Injection],
         until_ps: Option<u64>,
@@ -281,6 +275,21 @@ impl Noc for FlitNoc {
         }
         self.base = self.network.now();
         TickOutcome { end_ps, in_flight: self.counters.in_flight }
+    }
+}
+
+impl Noc for FlitNoc {
+    fn level(&self) -> Level {
+        Level::Flit
+    }
+
+    fn run_tick(
+        &mut self,
+        injections: &[Injection],
+        until_ps: Option<u64>,
+        verdicts: &mut VerdictSink<'_>,
+    ) -> TickOutcome {
+        Arrivals::default().in_order(verdicts, |verdicts| self.run(injections, until_ps, verdicts))
     }
 
     fn counters(&self) -> NocCounters {
