@@ -87,6 +87,25 @@ pub(crate) fn write_npy(path: &Path, values: &[i32]) -> Result<(), Error> {
     write().map_err(|e| Error::file(path, "write", &e))
 }
 
+/// Writes an archive of named arrays of one dimension.
+pub(crate) fn write_npz<'a>(
+    path: &Path,
+    arrays: impl IntoIterator<Item = (String, &'a [i32])>,
+) -> Result<(), Error> {
+    use npyz::WriterBuilder;
+    let write = || -> std::io::Result<()> {
+        let mut archive = npyz::npz::NpzWriter::create(path)?;
+        for (name, values) in arrays {
+            let array = archive.array(&name, Default::default())?.default_dtype();
+            let mut array = array.shape(&[values.len() as u64]).begin_nd()?;
+            array.extend(values.iter().copied())?;
+            array.finish()?;
+        }
+        Ok(())
+    };
+    write().map_err(|e| Error::file(path, "write", &e))
+}
+
 fn read_npy<R: Read>(npy: npyz::NpyFile<R>) -> std::io::Result<Array> {
     use npyz::{DType, Order, TypeChar};
     let shape: Vec<usize> = npy.shape().iter().map(|&d| d as usize).collect();

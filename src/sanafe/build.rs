@@ -10,7 +10,7 @@ use spikemesh_cores::{
 use std::sync::Arc;
 
 /// Preset whose times and mesh are taken.
-const PRESET: &str = "loihi1-nahuku";
+pub(super) const PRESET: &str = "loihi1-nahuku";
 /// Cores of a tile.
 const TILE: u32 = 4;
 /// Rows of tiles; SANA-FE numbers them column by column.
@@ -19,7 +19,7 @@ const ROWS: u32 = 4;
 const COUNT_BITS: u32 = 10;
 
 /// Our number of SANA-FE's core, row by row.
-fn place(core: u32, width: u32) -> u32 {
+pub(super) fn place(core: u32, width: u32) -> u32 {
     let tile = core / TILE;
     (tile % ROWS * width + tile / ROWS) * TILE + core % TILE
 }

@@ -12,11 +12,13 @@
 //! Source: SANA-FE 2.2.9 (Boyle et al. 2025), behaviour observed step by step; no code of it is used.
 
 mod build;
+mod files;
 mod gesture;
 mod graph;
 mod record;
 
 pub use build::build;
+pub use files::write_files;
 pub use gesture::Gesture;
 pub use graph::{Graph, RandomGraph};
 pub use record::{Record, StepCounts};

@@ -2,7 +2,7 @@
 //!
 //! The rows were recorded from fresh processes of SANA-FE 2.2.9.
 
-use crate::support::{data, expect};
+use crate::support::{Folder, data, expect};
 use spikemesh::chip::Chip;
 use spikemesh::energy::{EnergyTable, EventCounts, joules};
 use spikemesh::sanafe::{Gesture, Graph, RandomGraph, Record, build};
@@ -210,4 +210,25 @@ fn wrong_numbers_and_files_are_refused_by_name() {
     let object: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(object["by_step"].as_array().unwrap().len(), 3);
     assert!(object["energy_j"]["total"].as_f64().unwrap() > 0.0);
+}
+
+/// What `new sanafe-random` writes maps and runs as any network does, to the spikes, packets and hops of `sanafe random`.
+#[test]
+fn files_of_a_random_network_run_to_the_same_counts() {
+    let folder = Folder::new();
+    let numbers = ["--neurons", "320", "--cores", "20", "--fanout", "30", "--dest-cores", "3", "--seed", "5"];
+    let own = folder.path("own");
+    expect(&[&["new", "sanafe-random", &own][..], &numbers].concat(), 0);
+    let (text, _) = expect(&["run", &format!("{own}/run.toml"), "--json", "--out", &folder.path("out")], 0);
+    let ran: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let (text, _) = expect(&[&["sanafe", "random", "--json", "--level", "packet"][..], &numbers].concat(), 0);
+    let steps: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for key in ["spikes", "packets"] {
+        assert_eq!(ran[key], steps[key], "{key}");
+    }
+    let hops: u64 = steps["hops"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(ran["hops"]["total"].as_u64(), Some(hops), "{}", ran["hops"]);
+    assert!(steps["spikes"].as_u64().unwrap() > 500, "{steps}");
+    let (_, error) = expect(&["new", "sanafe-random", &folder.path("no"), "--cores", "300"], 3);
+    assert!(error.contains("128"), "{error}");
 }
