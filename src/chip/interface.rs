@@ -24,8 +24,8 @@ use spikemesh_cores::{Core, CoreCounters};
 pub(super) use spikemesh_router::Level;
 use spikemesh_router::flit::{FlitNoc, SpecError};
 use spikemesh_router::{
-    Analytic, EndpointId, FirstLegal, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId,
-    RouteRequest, RouteTable, Topology, Verdict, VerdictSink, strategy,
+    Analytic, EndpointId, Injection, Noc, NocCounters, PacketNoc, QueueLimits, RouteId, RouteRequest,
+    RouteTable, Topology, Verdict, VerdictSink,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -306,20 +306,12 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
     image.spec.check_supported()?;
     image.check("the chip image")?;
     let topology = Arc::new(image.spec.topology()?);
-    let row = strategy(&image.spec.routing).expect("invariant: check_supported knows the strategy");
-    let routing = row.build(&topology, (row.channels)(&topology)).map_err(|e| {
-        Error::one(ErrorKind::Invalid, "packets.routing", e.to_string(), "see `spikemesh route --list`")
-    })?;
     let request = |route: &Route| RouteRequest {
         source: EndpointId(route.source),
         destinations: route.destinations.iter().map(|&d| EndpointId(d)).collect(),
     };
     let requests: Vec<_> = image.routes.iter().map(request).collect();
-    let routes =
-        RouteTable::build(&topology, routing.as_ref(), &FirstLegal, &requests).map_err(|errors| Error {
-            kind: ErrorKind::Invalid,
-            problems: errors.iter().map(|e| Problem::new("routes", e.to_string(), "")).collect(),
-        })?;
+    let (routes, channels) = image.spec.routes(&topology, &requests)?;
     let mut cores = Vec::new();
     for entry in &image.cores {
         let core = Core::new(&entry.config).map_err(|e| {
@@ -421,7 +413,7 @@ pub(super) fn load(image: &ChipImage, level: Level) -> Result<(Vec<CoreBlock>, I
         barrier_ps: image.spec.barrier.ps(routers),
         reset_ps: image.spec.reset_ps.unwrap_or(0),
         flits: image.spec.packet_flits,
-        channels: routing.virtual_channels(),
+        channels,
     });
     let mut blocks = Vec::new();
     let mut rest = cores.into_iter().peekable();

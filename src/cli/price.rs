@@ -4,6 +4,7 @@ use super::print;
 use crate::energy::{EnergyReport, EnergyTable, EventCounts, MilliVolts, joules};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::report::{band, grouped, si};
+use crate::run::{Toggles, toggles};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ pub(super) struct Arguments {
     /// Clock in MHz, for tables that price one
     #[arg(long, value_name = "MHZ")]
     clock_mhz: Option<String>,
+    /// Count the bits that toggle on links in a trace of the run (`run --trace`), for tables whose hops are made of parts
+    #[arg(long, value_name = "TRACE")]
+    toggles: Option<PathBuf>,
     /// Print one JSON object, a list of reports
     #[arg(long)]
     json: bool,
@@ -32,10 +36,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let run = read_run(&arguments.run)?;
-    let names = if arguments.prices.is_empty() { vec![run.table] } else { arguments.prices.clone() };
+    let names = if arguments.prices.is_empty() { vec![run.table.clone()] } else { arguments.prices.clone() };
+    let counted = arguments.toggles.as_deref().map(|trace| run.toggles(trace)).transpose()?;
     let (mut tables, mut problems) = (Vec::new(), Vec::new());
     for name in &names {
-        match table(arguments, name) {
+        match table(arguments, name, counted.as_ref()) {
             Ok(table) => tables.push(table),
             Err(error) => problems.push(error),
         }
@@ -55,9 +60,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// A table at the voltage, node and clock asked for.
-fn table(arguments: &Arguments, name: &str) -> Result<EnergyTable, Error> {
+/// A table at the toggles, voltage, node and clock asked for.
+fn table(arguments: &Arguments, name: &str, counted: Option<&[Toggles; 2]>) -> Result<EnergyTable, Error> {
     let mut table = EnergyTable::load(name, Path::new("."))?;
+    if let Some(counted) = counted {
+        table = table.with_toggles(counted.map(|toggles| toggles.share()))?;
+    }
     if let Some(mhz) = &arguments.clock_mhz {
         table = table.at_clock(mhz)?;
     }
@@ -74,6 +82,20 @@ fn table(arguments: &Arguments, name: &str) -> Result<EnergyTable, Error> {
 struct PricedRun {
     counts: EventCounts,
     table: String,
+    image: String,
+}
+
+impl PricedRun {
+    /// Toggles in a trace of this run, or of another run of the same image.
+    fn toggles(&self, trace: &Path) -> Result<[Toggles; 2], Error> {
+        let (counted, image) = toggles(trace)?;
+        if image != self.image {
+            let what = format!("it is of another image ({image}) than the run ({})", self.image);
+            let hint = "give the file that `spikemesh run --trace` wrote in this run";
+            return Err(Error::one(ErrorKind::Invalid, trace.display().to_string(), what, hint));
+        }
+        Ok(counted)
+    }
 }
 
 fn read_run(path: &Path) -> Result<PricedRun, Error> {
@@ -100,7 +122,8 @@ fn read_run(path: &Path) -> Result<PricedRun, Error> {
     })?;
     let table =
         summary.pointer("/energy_j/table").and_then(|table| table.as_str()).unwrap_or("unpriced").to_owned();
-    Ok(PricedRun { counts, table })
+    let image = summary.get("image_digest").and_then(|image| image.as_str()).unwrap_or("unknown").to_owned();
+    Ok(PricedRun { counts, table, image })
 }
 
 fn object(report: &EnergyReport) -> serde_json::Value {

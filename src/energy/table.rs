@@ -118,6 +118,8 @@ pub struct EnergyTable {
     pub kind: TableKind,
     /// By cause.
     pub prices: BTreeMap<&'static str, Price>,
+    /// Whether hops are made of parts, so that their bands are from no toggling wire to all of them.
+    pub hops_of_parts: bool,
     /// Area; `None` is unknown.
     pub area: Option<Area>,
     /// Technology node in nanometres, where the table names one.
@@ -193,9 +195,9 @@ impl EnergyTable {
             let mut clock = Clock { hertz, per_mhz: None };
             let read =
                 |&(cause, _): &(&'static str, &str)| (cause, read_price(&prices, cause, kind, mv, &mut clock));
+            let hop = root.table("hop");
             let mut known: BTreeMap<_, _> = CAUSES.iter().map(read).collect();
-            for (cause, price) in HOPS.into_iter().zip(read_hops(&root.table("hop"), mv).into_iter().flatten())
-            {
+            for (cause, price) in HOPS.into_iter().zip(read_hops(&hop, mv).into_iter().flatten()) {
                 if prices.has(cause) || kind != TableKind::PerEvent {
                     prices.problem(
                         cause,
@@ -211,6 +213,7 @@ impl EnergyTable {
                 name: root.required_text("name", "a name"),
                 kind,
                 prices: known,
+                hops_of_parts: hop.is_present(),
                 area: area.is_present().then(|| Area {
                     mm2: area.decimal("mm2").unwrap_or_default(),
                     of: area.required_text("of", "what has that area, as `chip`"),
@@ -315,6 +318,33 @@ impl EnergyTable {
         };
         price.amount = Amount::Known(Banded { value, least: value, most: Some(value), stated: false });
         price.citation.source = source.to_owned();
+        Ok(table)
+    }
+
+    /// The table with hops at the share of toggling bits that was counted, a fraction for horizontal and one for vertical
+    /// links; what has none keeps its own.
+    ///
+    /// # Errors
+    /// The table does not make hops of parts, so nobody knows what of them toggling is.
+    pub fn with_toggles(&self, shares: [Option<(u64, u64)>; 2]) -> Result<Self, Error> {
+        if !self.hops_of_parts {
+            let what = "its hops are not made of parts, so what toggling costs is not known";
+            let hint = "a table with [hop], such as generic-28nm";
+            return Err(Error::one(ErrorKind::Invalid, &*self.name, what, hint));
+        }
+        let mut table = self.clone();
+        for (cause, (bits, of)) in
+            HOPS.into_iter().zip(shares).filter_map(|(cause, share)| Some((cause, share?)))
+        {
+            let Some(price) = table.prices.get_mut(cause) else { continue };
+            let Amount::Known(Banded { least, most: Some(most), .. }) = price.amount else { continue };
+            let (bits, of) = (i128::from(bits), i128::from(of.max(1)));
+            let value = least + ((most - least) * bits + of / 2) / of;
+            price.amount = Amount::Known(Banded { value, least: value, most: Some(value), stated: false });
+            let percent = 100.0 * bits as f64 / of as f64;
+            let source = &mut price.citation.source;
+            *source = format!("{percent:.2} % of bits toggle, counted in a trace; {source}");
+        }
         Ok(table)
     }
 

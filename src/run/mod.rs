@@ -17,6 +17,7 @@ mod recording;
 mod sample;
 mod stimulus;
 mod threaded;
+mod toggles;
 mod trace;
 mod trace_reader;
 
@@ -25,6 +26,7 @@ pub use recording::{LearnedWeight, Recording, SampleResult};
 pub use sample::RASTER_MOST;
 pub use stimulus::{Coding, SampleSelection, SpikeTrain, Stimulus, StimulusConfig};
 pub use threaded::in_parallel;
+pub use toggles::{Toggles, WORD_BITS, toggles};
 pub use trace::{RECORD_BYTES, TRACE_MAGIC, TRACE_VERSION, TraceWriter, append_record};
 pub use trace_reader::{TraceHeader, TraceReader, TraceRecord};
 

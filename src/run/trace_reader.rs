@@ -35,8 +35,12 @@ pub struct TraceRecord {
     pub at_ps: u64,
     /// The sample.
     pub sample: u32,
+    /// Network number of the neuron that fired.
+    pub neuron: u32,
     /// Index into the header's routes.
     pub route: u32,
+    /// Its payload.
+    pub payload: i32,
     /// Its length.
     pub flits: u16,
 }
@@ -143,7 +147,9 @@ impl TraceReader {
             tick: long(0),
             at_ps: long(8),
             sample: word(16),
+            neuron: word(24),
             route: word(28),
+            payload: word(32) as i32,
             flits: u16::from_le_bytes([bytes[38], bytes[39]]),
         };
         if record.route as usize >= self.header.routes.len() {

@@ -172,6 +172,34 @@ fn neurobench_counters_follow_from_the_counts() {
     assert!(number(&bench["footprint_bytes"]) >= 4.0 * 5_000.0, "{bench}");
 }
 
+/// Bits that toggle on links are counted from a trace, and only tables that know what they cost take them.
+#[test]
+fn hops_are_priced_by_the_bits_that_toggle() {
+    let folder = Folder::new();
+    let (trace, other) = (folder.path("t.trace"), folder.path("other.trace"));
+    run(&folder, "toggles", RANDOM, &["--trace", &trace]);
+    run(&folder, "other", &RANDOM.replace("mesh = [4, 4]", "mesh = [5, 4]"), &["--trace", &other]);
+    let out = folder.path("toggles");
+    let price = |more: &[&str], code| expect(&[&["price", &out, "--json"], more].concat(), code);
+    let hop = |text: &str| {
+        let causes = json(text)["reports"][0]["causes"].clone();
+        let cause = causes.as_array().unwrap().iter().find(|cause| cause["cause"] == "hop_east_west").unwrap();
+        let aj = |key: &str| cause[key].as_f64().unwrap();
+        (aj("least"), aj("attojoules"), aj("most"), cause["citation"]["source"].as_str().unwrap().to_owned())
+    };
+    let (none, half, all, _) = hop(&price(&[], 0).0);
+    let (least, counted, most, source) = hop(&price(&["--toggles", &trace], 0).0);
+    assert!((half - (none + all) / 2.0).abs() <= 1.0, "without a trace half of the bits toggle");
+    assert!(none < counted && counted < half, "numbers of neurons and payloads of 1 toggle few bits");
+    assert_eq!((least, most), (counted, counted));
+    let percent: f64 = source.split(' ').next().unwrap().parse().unwrap();
+    assert!((counted / (none + (all - none) * percent / 100.0) - 1.0).abs() < 1e-3, "{source}");
+    let (_, error) = price(&["--toggles", &other], 3);
+    assert!(error.contains("another image"), "{error}");
+    let (_, error) = price(&["--toggles", &trace, "--prices", "loihi1-davies2018"], 3);
+    assert!(error.contains("not made of parts"), "{error}");
+}
+
 /// The time at which packets leave is that of the work before them.
 #[test]
 fn packets_leave_when_their_core_hands_them_over() {

@@ -12,7 +12,9 @@ pub use sync::{Barrier, BarrierPoint, BarrierTree, Late, SyncPolicy};
 use super::neurons::{Analog, OverflowProfile, is_model};
 use crate::error::{Error, ErrorKind, Problem, all_well, nearest};
 use serde::{Deserialize, Serialize};
-use spikemesh_router::{Coord, Direction, LinkClass, LocalClass, MeshSpec, Topology};
+use spikemesh_router::{
+    Coord, Direction, FirstLegal, LinkClass, LocalClass, MeshSpec, RouteRequest, RouteTable, Topology,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -391,6 +393,24 @@ impl ChipSpec {
             mesh.kill_link(dead.from, dead.direction).map_err(|e| fault(e.to_string()))?;
         }
         Ok(mesh)
+    }
+
+    /// Routes of these packets by the chip's routing strategy, and the virtual channels it needs.
+    ///
+    /// # Errors
+    /// The strategy is not known or does not work on this mesh, or a packet cannot be routed.
+    pub fn routes(&self, mesh: &Topology, requests: &[RouteRequest]) -> Result<(RouteTable, u8), Error> {
+        let unfit = |what: String| {
+            Error::one(ErrorKind::Invalid, "packets.routing", what, "see `spikemesh route --list`")
+        };
+        let row = spikemesh_router::strategy(&self.routing).map_err(|e| unfit(e.to_string()))?;
+        let routing = row.build(mesh, (row.channels)(mesh)).map_err(|e| unfit(e.to_string()))?;
+        let routes =
+            RouteTable::build(mesh, routing.as_ref(), &FirstLegal, requests).map_err(|errors| Error {
+                kind: ErrorKind::Invalid,
+                problems: errors.iter().map(|e| Problem::new("routes", e.to_string(), "")).collect(),
+            })?;
+        Ok((routes, routing.virtual_channels()))
     }
 
     /// What contradicts itself or lies outside its range, in words; files and images are both held to it.

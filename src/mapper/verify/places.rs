@@ -5,7 +5,7 @@ use crate::chip::{ChipImage, ChipSpec};
 use crate::error::{Error, ErrorKind, Problem};
 use crate::mapper::Pin;
 use crate::network::Network;
-use spikemesh_router::{Coord, Direction, EndpointId, FirstLegal, RouteId, RouteRequest, RouteTable, strategy};
+use spikemesh_router::{Coord, Direction, EndpointId, RouteId, RouteRequest};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -80,11 +80,7 @@ pub fn lost_ways(image: &ChipImage) -> Result<Vec<LostWay>, Error> {
     if image.spec.dead_links.is_empty() {
         return Ok(Vec::new());
     }
-    let place = format!("chip {}", image.spec.name);
-    let fault = |what: String| Error::one(ErrorKind::Invalid, &place, what, "see `spikemesh route --list`");
     let mesh = image.spec.topology()?;
-    let row = strategy(&image.spec.routing).map_err(|e| fault(e.to_string()))?;
-    let routing = row.build(&mesh, (row.channels)(&mesh)).map_err(|e| fault(e.to_string()))?;
     let requests: Vec<RouteRequest> = image
         .routes
         .iter()
@@ -93,10 +89,7 @@ pub fn lost_ways(image: &ChipImage) -> Result<Vec<LostWay>, Error> {
             destinations: route.destinations.iter().map(|end| EndpointId(*end)).collect(),
         })
         .collect();
-    let table = RouteTable::build(&mesh, routing.as_ref(), &FirstLegal, &requests).map_err(|errors| Error {
-        kind: ErrorKind::Invalid,
-        problems: errors.iter().map(|e| Problem::new(&place, e.to_string(), "")).collect(),
-    })?;
+    let (table, _) = image.spec.routes(&mesh, &requests)?;
     let inputs = (&image.input_fan_out, image.network.inputs.len());
     let cores = image.cores.iter().map(|core| (&core.fan_out, core.config.neurons.len()));
     let mut pairs: BTreeMap<(u32, u32), u32> = BTreeMap::new();
