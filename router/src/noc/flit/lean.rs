@@ -619,8 +619,8 @@ fn allocate_channels(
         });
         if clash != 0 {
             return match lanes.len() {
-                ..=16 => allocate_clashing::<16>(table, masks, lanes, (asking, taken), now),
-                _ => allocate_clashing::<64>(table, masks, lanes, (asking, taken), now),
+                ..=16 => allocate_clashing::<16>(table, masks, lanes, (asking, taken, clash), now),
+                _ => allocate_clashing::<64>(table, masks, lanes, (asking, taken, clash), now),
             };
         }
         if seen == 0 {
@@ -663,43 +663,45 @@ fn accept_channel(
     (out, waited.into())
 }
 
-/// Channel allocation where heads want the same channels; for at most `MOST` lanes, a power of two.
+/// Channel allocation where several heads ask for some channels, `contested`; for at most `MOST` lanes, a power of two.
 #[inline(never)]
 fn allocate_clashing<const MOST: usize>(
     table: &SideTable,
     masks: &mut Masks,
     lanes: &mut [Lane],
-    (asking, taken): (Lanes, Lanes),
+    (asking, taken, contested): (Lanes, Lanes, Lanes),
     now: u32,
 ) -> u64 {
-    // Who asks for each channel, and what each is granted.
-    let mut requests = [0 as Lanes; MOST];
-    let mut asked: Lanes = 0;
+    // What each head asks for, and what it is offered: at once, what nobody else asks for.
+    let mut asks = [0 as Lanes; MOST];
+    let mut offers = [0 as Lanes; MOST];
     for_each_bit!(at in asking => {
-        let asks = table.allowed(lanes[usize::from(at)].answer) & !taken;
-        asked |= asks;
-        for_each_bit!(column in asks => {
-            requests[usize::from(column) % MOST] |= 1 << at;
+        let free = table.allowed(lanes[usize::from(at)].answer) & !taken;
+        asks[usize::from(at) % MOST] = free;
+        offers[usize::from(at) % MOST] = free & !contested;
+    });
+    for_each_bit!(column in contested => {
+        let mut requests: Lanes = 0;
+        for_each_bit!(at in asking => {
+            requests |= (asks[usize::from(at) % MOST] >> column & 1) << at;
         });
+        let winner = next_from(requests, lanes[usize::from(column)].grant);
+        offers[usize::from(winner) % MOST] |= 1 << column;
     });
-    let mut granted = [0 as Lanes; MOST];
-    let mut winners: Lanes = 0;
-    for_each_bit!(column in asked => {
-        let winner = next_from(requests[usize::from(column) % MOST], lanes[usize::from(column)].grant);
-        granted[usize::from(winner) % MOST] |= 1 << column;
-        winners |= 1 << winner;
-    });
-    let mut won: Lanes = 0;
+    let (mut won, mut missed): (Lanes, Lanes) = (0, 0);
     let mut waited = 0;
-    for_each_bit!(at in winners => {
-        let (out, cycles) = accept_channel(table, masks, lanes, (at, granted[usize::from(at) % MOST]), now);
-        won |= 1 << out;
-        waited += cycles;
+    for_each_bit!(at in asking => {
+        let i = usize::from(at) % MOST;
+        if offers[i] == 0 {
+            missed |= asks[i];
+        } else {
+            let (out, cycles) = accept_channel(table, masks, lanes, (at, offers[i]), now);
+            won |= 1 << out;
+            waited += cycles;
+        }
     });
     // A channel that was asked for and not taken may be somebody else's in the next cycle.
-    for_each_bit!(column in asked & !won => {
-        masks.stirred |= requests[usize::from(column) % MOST] & !winners != 0;
-    });
+    masks.stirred |= missed & !won != 0;
     waited
 }
 

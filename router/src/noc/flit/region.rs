@@ -527,6 +527,7 @@ impl Region {
     }
 
     /// A flit is under way to a buffer of the region.
+    #[inline]
     pub(super) fn fly(&mut self, plan: &Plan, at: u64, flit: Flit, to: Place, wide: Wide) {
         self.flying.push(at, Flying { flit, to, back: Place::NOWHERE });
         if plan.wide {
