@@ -1,9 +1,17 @@
 //! The short way through a cycle: iSLIP, credits, wormhole, look-ahead routing from a table, and nothing else.
 //!
-//! The same rules as in `buffers` and `allocate`, which have every knob; a test holds both to the same cycles. Here
-//! a router that has one thing to do is done with it in few instructions: heads that want different channels, and
-//! flits that want different ports both ways, need no allocator, only its pointers moved. Sizes are constants where
-//! they are common ones.
+//! The same rules as in `buffers` and `allocate`, which have every knob; a test holds both to the same cycles. What
+//! most routers do in most cycles is done here in few instructions:
+//!
+//! - A head that comes to the front is only noted. Its router looks at it one cycle later, when it could leave at the
+//!   earliest, and if nothing is in its way it leaves at once. Else the allocation it missed is made up for, with what
+//!   was free then: see `catch_up`.
+//! - Where flits and credits take equally long over all links, a flit and the credit for the slot that it left are one
+//!   event. All that leaves in a cycle is put on its way in one loop.
+//! - Heads that want different channels, and flits that want different ports both ways, need no allocator, only its
+//!   pointers moved.
+//!
+//! Sizes are constants where they are common ones.
 
 use super::answers::{Answers, LOCAL, Lanes, SideTable};
 use super::arbiter::next_from;
@@ -414,7 +422,8 @@ impl<S: Shape> Cycle<'_, S> {
         let masks = &mut own.site.masks;
         let late = std::mem::take(&mut masks.fresh[turn ^ 1]);
         let is_quiet = masks.ready | masks.stirred_waiting() == 0;
-        if is_quiet && late & late.wrapping_sub(1) == 0 && late != 0 {
+        if is_quiet && late.is_power_of_two() {
+            // As `go_straight`, for one head.
             let at = late.trailing_zeros() as u8;
             let masks = &own.site.masks;
             let lane = &own.lanes[usize::from(at)];
@@ -434,11 +443,12 @@ impl<S: Shape> Cycle<'_, S> {
         self.step_busy(own, late)
     }
 
+    /// The same where a single head going straight is not all there is; `late` came in the last cycle.
     #[inline(never)]
     fn step_busy(&mut self, mut own: Router<'_>, late: Lanes) -> bool {
         let turn = self.now as usize % 2;
         let is_quiet = own.site.masks.ready | own.site.masks.stirred_waiting() == 0;
-        if is_quiet && late & late.wrapping_sub(1) != 0 && self.go_straight(&mut own, late) {
+        if is_quiet && !late.is_power_of_two() && self.go_straight(&mut own, late) {
             return own.site.masks.stirred_waiting() != 0;
         }
         if late != 0 {
