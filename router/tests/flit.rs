@@ -34,6 +34,9 @@ struct Script {
     lost: Vec<(u64, LossCause)>,
     /// Gives packets their state at the start, if it is not 0 for all.
     starts: Option<(Arc<Topology>, Arc<dyn Routing>)>,
+    /// Links of which each packet's source looks at the load, and what it saw by tag: free and taken slots.
+    watched: Vec<LinkId>,
+    seen: BTreeMap<u64, Vec<(u32, u32)>>,
 }
 
 impl Script {
@@ -66,7 +69,10 @@ impl Host for Script {
             sources.offer(EndpointId(source), offer);
         }
     }
-    fn start(&mut self, source: EndpointId, offer: &Offer, _: &dyn Load) -> RouteState {
+    fn start(&mut self, source: EndpointId, offer: &Offer, load: &dyn Load) -> RouteState {
+        let all = ChannelSet(u32::MAX);
+        let saw = self.watched.iter().map(|&link| (load.free(link, all), load.occupied(link))).collect();
+        self.seen.insert(offer.tag, saw);
         self.starts.as_ref().map_or(RouteState(0), |(topology, routing)| {
             routing.at_source(topology, source, &[offer.destination], word(9, 9, offer.tag))
         })
@@ -237,24 +243,36 @@ proptest! {
         prop_assert_eq!(one, run(&spec, &topology, &packets, regions, 8_000));
     }
 
-    /// The short way through a cycle and the one with every knob agree. An output queue that never fills is no knob.
+    /// The short way through a cycle and the one with every knob agree, also in what sources see. An output queue that never
+    /// fills is no knob.
     #[test]
     fn the_short_way_is_the_long_way(
         channels in 1u8..5,
         depth in 1u8..9,
+        (traversal, credit, links) in (0u8..3, 0u8..3, (0u16..3, 0u16..3)),
         shape in (1u16..7, 1u16..7, 1u16..3),
         count in 1u64..400,
         longest in 1u16..6,
         regions in 1usize..4,
         seed in any::<u64>(),
     ) {
-        let short = RouterSpec { channels, depth, ..RouterSpec::default() };
+        let links = vec![links.0, links.1];
+        let short = RouterSpec { channels, depth, traversal, credit, links, ..RouterSpec::default() };
         let long = RouterSpec { output_queue: Some(u16::MAX), ..short.clone() };
         let topology = mesh(shape.0, shape.1, shape.2);
         let packets = packets(topology.endpoints().len() as u32, count, 50, longest, seed);
         let one = run(&long, &topology, &packets, 1, 8_000);
         prop_assert_eq!(one.len(), packets.len());
         prop_assert_eq!(one, run(&short, &topology, &packets, regions, 8_000));
+        let seen = |spec: &RouterSpec| {
+            let routing = Arc::new(DimensionOrder::xy().with_channels(channels));
+            let mut network = FlitNetwork::new(spec.clone(), Arc::clone(&topology), routing, None).unwrap();
+            let mut host = Script::new(&packets, |_| true);
+            host.watched = (0..topology.links().len() as u32).map(LinkId).collect();
+            network.run(8_000, &mut host);
+            host.seen
+        };
+        prop_assert_eq!(seen(&long), seen(&short));
     }
 
     /// Stop and go delivers what credits do.

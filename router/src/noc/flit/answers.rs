@@ -143,7 +143,8 @@ pub(super) struct SideTable {
     brief: Vec<(Lanes, u32)>,
     /// Place of each router, and its first answer.
     at: Vec<(Coord, u32)>,
-    endpoints: Vec<Coord>,
+    /// Place of each endpoint, and its port there.
+    endpoints: Vec<(Coord, u8)>,
 }
 
 /// No state: the channel taken decides.
@@ -161,8 +162,9 @@ const HERE: u32 = 4;
 impl SideTable {
     fn new(topology: &Topology, routing: &dyn Routing, ports: &Ports, states: u8) -> Self {
         let routers = topology.router_count();
-        let endpoints: Vec<Coord> =
-            (0..topology.endpoints().len() as u32).map(|e| topology.endpoint_coord(EndpointId(e))).collect();
+        let endpoints = (0..topology.endpoints().len() as u32)
+            .map(|e| (topology.endpoint_coord(EndpointId(e)), ports.of_endpoint(e)))
+            .collect();
         let mut table =
             Self { answers: Vec::new(), brief: Vec::new(), at: Vec::with_capacity(routers), endpoints };
         for port in 0..ports.count {
@@ -172,7 +174,7 @@ impl SideTable {
         }
         // One endpoint on each side of a router stands for all of that side.
         let mut by_place: HashMap<Coord, EndpointId> = HashMap::new();
-        for (i, &at) in table.endpoints.iter().enumerate() {
+        for (i, &(at, _)) in table.endpoints.iter().enumerate() {
             by_place.entry(at).or_insert(EndpointId(i as u32));
         }
         let (width, height) = (topology.width(), topology.height());
@@ -227,13 +229,12 @@ impl SideTable {
 
     /// Index of the answer for a head at a router.
     #[inline]
-    pub(super) fn index(&self, router: u32, destination: u32, state: u32, ports: &Ports) -> u16 {
-        let ((at, first), to) = (self.at[router as usize], self.endpoints[destination as usize]);
+    pub(super) fn index(&self, router: u32, destination: u32, state: u32) -> u16 {
+        let ((at, first), (to, port)) = (self.at[router as usize], self.endpoints[destination as usize]);
         let side = 3 * side(at.y, to.y) + side(at.x, to.x);
-        let local = u32::from(ports.of_endpoint(destination));
         // Without a branch: whether a flit is at its destination can be predicted by nobody.
         let away = u32::from(side != HERE).wrapping_neg();
-        ((first + state * SIDES + side) & away | local & !away) as u16
+        ((first + state * SIDES + side) & away | u32::from(port) & !away) as u16
     }
 
     #[inline]
@@ -244,14 +245,14 @@ impl SideTable {
     /// All channels of an answer.
     #[inline]
     pub(super) fn allowed(&self, index: u16) -> Lanes {
-        self.brief[index as usize].0
+        self.brief[usize::from(index)].0
     }
 
     /// The state that a packet carries on which takes this channel.
     #[inline]
     pub(super) fn next(&self, index: u16, lane: u8) -> u32 {
-        match self.brief[index as usize].1 {
-            MANY => self.answers[index as usize].next(lane),
+        match self.brief[usize::from(index)].1 {
+            MANY => self.answers[usize::from(index)].next(lane),
             next => next,
         }
     }

@@ -25,7 +25,8 @@ impl FlitNetwork {
             for flying in region.flying.iter() {
                 *flits.entry((region.first + flying.to.router(), flying.to.lane())).or_default() += 1;
             }
-            for place in region.credits.iter().filter(|place| place.lane() & SIGNALS == 0) {
+            let beside = region.flying.iter().map(|flying| &flying.back).filter(|back| !back.is_far());
+            for place in region.credits.iter().filter(|place| place.lane() & SIGNALS == 0).chain(beside) {
                 *credits.entry((region.first + place.router(), place.lane())).or_default() += 1;
             }
         }

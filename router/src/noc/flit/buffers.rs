@@ -124,7 +124,7 @@ impl Region {
         let router = self.first + r;
         match &plan.answers {
             Answers::BySide(table) => {
-                let index = table.index(router, flit.destination(), flit.state(), &plan.ports);
+                let index = table.index(router, flit.destination(), flit.state());
                 self.lanes[i].answer = index;
                 table.get(index).allowed
             }
@@ -297,7 +297,10 @@ impl Region {
             if !self.extra.forks.is_empty() {
                 flit = flit.bound_for(self.extra.answers[i].next(out));
             }
-            self.to_sinks.push(now + plan.eject_hop + late, (flit, flit.destination(), channel));
+            self.to_sinks.push(
+                now + plan.eject_hop + late,
+                Flying { flit, to: Place::new(r, out), back: Place::NOWHERE },
+            );
         } else {
             let mut wide = if plan.wide { self.extra.wide[slot] } else { Wide::default() };
             if !self.extra.forks.is_empty() {
@@ -361,7 +364,7 @@ impl Region {
         if port >= LOCAL {
             let locals = usize::from(plan.ports.count - LOCAL);
             let source = self.source_at[r as usize * locals + usize::from(port - LOCAL)];
-            self.to_sources.push(now + plan.source_back, (source, channel | signal));
+            self.to_sources.push(now + plan.source_back, Place::new(source, channel | signal));
             return;
         }
         let way = plan.up[(self.first + r) as usize][usize::from(port)];

@@ -84,8 +84,8 @@ impl FlitNetwork {
 
     /// The outputs that the front of a buffer waits for, any of which would do; none if it does not wait.
     fn wanted_outputs(&self, region: &Region, r: u32, lane: u8) -> Lanes {
-        let own = &region.lanes[r as usize * self.plan.lanes + usize::from(lane)];
-        let masks = &region.sites[r as usize].masks;
+        let (masks, lanes) = region.settled(&self.plan, r as usize);
+        let own = &lanes[usize::from(lane)];
         if own.out != NONE {
             return 1 << own.out;
         }
@@ -97,8 +97,8 @@ impl FlitNetwork {
 
     fn blockers(&self, region: &Region, r: u32, lane: u8) -> Blocked {
         let plan = &self.plan;
-        let own = &region.lanes[r as usize * plan.lanes + usize::from(lane)];
-        let masks = &region.sites[r as usize].masks;
+        let (masks, lanes) = region.settled(plan, r as usize);
+        let own = &lanes[usize::from(lane)];
         let wanted = self.wanted_outputs(region, r, lane);
         if own.len == 0 || wanted == 0 {
             // Nothing is here. But a packet that is half gone ends only when its rest has come.
@@ -113,7 +113,7 @@ impl FlitNetwork {
         while left != 0 {
             let out = left.trailing_zeros() as u8;
             left &= left - 1;
-            let output = &region.lanes[r as usize * plan.lanes + usize::from(out)];
+            let output = &lanes[usize::from(out)];
             let is_own = own.out == out;
             let tail_gone = region.tail_gone.get(r as usize).is_some_and(|gone| gone >> out & 1 == 1);
             if !is_own && masks.owned >> out & 1 == 1 && !tail_gone {
@@ -152,8 +152,8 @@ impl FlitNetwork {
         }
         let (there, place) = self.region_at(way.router);
         let out = plan.lane_of(way.port, plan.channel(lane));
-        let masks = &there.sites[place as usize].masks;
-        let owner = there.lanes[place as usize * plan.lanes + usize::from(out)].owner;
+        let (masks, lanes) = there.settled(plan, place as usize);
+        let owner = lanes[usize::from(out)].owner;
         (masks.owned >> out & 1 == 1).then(|| way.router * plan.lanes as u32 + u32::from(owner))
     }
 

@@ -156,6 +156,7 @@ impl<'a> Sources<'a> {
     ///
     /// # Panics
     /// If the source is another region's or still has a packet: a host's error.
+    #[inline]
     pub fn offer(&mut self, source: EndpointId, offer: Offer) {
         let at = match self.endpoints.get(source.index()) {
             Some(&same) if same == source.0 => source.index(),

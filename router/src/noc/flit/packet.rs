@@ -161,6 +161,7 @@ pub(in crate::noc) struct Slab {
 }
 
 impl Slab {
+    #[inline]
     pub(in crate::noc) fn insert(&mut self, packet: Packet) -> u32 {
         match self.free.pop() {
             Some(index) => {
@@ -181,6 +182,7 @@ impl Slab {
     }
 
     /// A copy of a packet is done; the packet is forgotten with its last.
+    #[inline]
     pub(in crate::noc) fn finish(&mut self, index: u32) -> Packet {
         let packet = &mut self.packets[index as usize];
         packet.copies -= 1;

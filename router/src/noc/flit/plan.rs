@@ -47,7 +47,9 @@ pub(super) struct Plan {
     /// Cycles from a grant to the next buffer and from a grant to the credit's use, by link class.
     pub(super) hop: Vec<u64>,
     pub(super) back: Vec<u64>,
-    /// The same between endpoint and router.
+    /// Cycles that flits and credits alike take over every link, if that is one number.
+    pub(super) twin: Option<u64>,
+    /// Cycles between endpoint and router.
     pub(super) local_hop: u64,
     pub(super) eject_hop: u64,
     pub(super) source_back: u64,
@@ -108,7 +110,11 @@ impl Plan {
         let asked = !matches!(answers, Answers::BySide(_));
         let vct = spec.switching == Switching::VirtualCutThrough;
         let turns = |a| matches!(a, Allocator::Wavefront | Allocator::MaximumSize);
+        let mut times = spec.links.iter().flat_map(|&link| [spec.hop(link), spec.credit_return(link)]);
+        let first = times.next();
+        let twin = first.filter(|&first| times.all(|time| time == first));
         Self {
+            twin,
             lanes,
             depth: spec.depth,
             lane,

@@ -13,7 +13,7 @@
 
 use super::answers::{Answer, Answers, LOCAL, Lanes};
 use super::packet::{Arrival, Flit, Packet, PacketHandle, Slab, Wide};
-use super::plan::Plan;
+use super::plan::{NOWHERE, Plan};
 use super::source::Source;
 use super::wheel::Wheel;
 use super::{Host, LossCause, Sources};
@@ -28,26 +28,26 @@ pub(super) const STOP: u8 = 0x80;
 pub(super) const GO: u8 = 0x40;
 pub(super) const SIGNALS: u8 = STOP | GO;
 
-/// What a router's virtual channels are about, one bit each: a line of the cache.
+/// What a router's virtual channels are about, one bit each: a line of the cache, and what is looked at more rarely.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Masks {
     /// Inputs whose head asks for a virtual channel.
     pub(super) waiting: Lanes,
-    /// Inputs that own an output and have a flit.
-    pub(super) holding: Lanes,
     /// Outputs that belong to a packet.
     pub(super) owned: Lanes,
     /// Inputs among `holding` whose output has a slot: they bid for the switch.
     pub(super) ready: Lanes,
     /// Outputs without a free slot behind them.
     pub(super) full: Lanes,
-    /// On the short way: inputs that took a channel on arrival in the cycle whose low half is `fresh_at`, and the
-    /// channels they asked for. Nothing waits for as long as the low half takes to come again.
-    pub(super) fresh: Lanes,
-    pub(super) asked: Lanes,
-    pub(super) fresh_at: u32,
+    /// On the short way: inputs to whose front a head came in an even and in an odd cycle, as long as nobody has looked.
+    pub(super) fresh: [Lanes; 2],
+    /// On the short way: outputs freed in the last cycle, which such heads could not have in it.
+    pub(super) freed: Lanes,
     /// Whether an allocation of virtual channels may come out different from the last.
     pub(super) stirred: bool,
+    /// Inputs that own an output and have a flit.
+    pub(super) holding: Lanes,
 }
 
 impl Masks {
@@ -55,21 +55,6 @@ impl Masks {
     #[inline(always)]
     pub(super) fn stirred_waiting(&self) -> Lanes {
         self.waiting & u64::from(self.stirred).wrapping_neg()
-    }
-
-    /// Forgets what was fresh in another cycle. Without a branch too.
-    #[inline(always)]
-    pub(super) fn begin(&mut self, now: u32) {
-        let kept = u64::from(self.fresh_at == now).wrapping_neg();
-        self.fresh &= kept;
-        self.asked &= kept;
-        self.fresh_at = now;
-    }
-
-    /// Inputs that took a channel on arrival in this cycle. Without a branch, which nobody could predict.
-    #[inline(always)]
-    pub(super) fn fresh_in(&self, now: u32) -> Lanes {
-        self.fresh & u64::from(self.fresh_at == now).wrapping_neg()
     }
 }
 
@@ -114,38 +99,28 @@ const IDLE: Lane = Lane {
 };
 
 /// A port of a router.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Port {
     /// Flits that left by it.
     pub(super) sent: u64,
+    /// Position in the region of the router at the other end of its links, [`FAR`] if it has none there.
+    pub(super) next: u32,
     /// Pointers of the plain switch: as output, over inputs; as input, over outputs, and over its channels.
     pub(super) grant: u8,
     pub(super) accept: u8,
     pub(super) offset: u8,
 }
 
-/// The router at the other end of a direction's links.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Near {
-    /// Its position in the region, [`FAR`] if it is in another or there is none.
-    pub(super) router: u32,
-    /// Cycles from a grant to its buffer.
-    pub(super) hop: u16,
-    /// Cycles from a grant to its use of the credit.
-    pub(super) back: u16,
-}
-
 /// A router: two lines of the cache.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Site {
     pub(super) masks: Masks,
-    pub(super) near: [Near; 4],
     pub(super) stalls: Stalls,
 }
 
-/// Not in this region.
-pub(super) const FAR: u32 = u32::MAX;
+/// No router of this region, in as many bits as a [`Place`] has for one.
+pub(super) const FAR: u32 = u32::MAX >> 8;
 
 /// Cycles that front flits of a router waited, by what for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,6 +138,14 @@ pub struct Stalls {
 pub(super) struct Place(u32);
 
 impl Place {
+    pub(super) const NOWHERE: Self = Self(u32::MAX);
+
+    /// Whether it is in no router of the region.
+    #[inline]
+    pub(super) fn is_far(self) -> bool {
+        self.router() == FAR
+    }
+
     #[inline]
     pub(super) fn new(router: u32, lane: u8) -> Self {
         Self(router << 8 | u32::from(lane))
@@ -184,6 +167,17 @@ impl Place {
 pub(super) struct Flying {
     pub(super) flit: Flit,
     pub(super) to: Place,
+    /// Output whose credit arrives in the same cycle, if both take equally long everywhere: see [`Plan::twin`].
+    pub(super) back: Place,
+}
+
+/// A flit that leaves its router in this cycle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaving {
+    pub(super) flit: Flit,
+    /// The input it was in.
+    pub(super) from: Place,
+    pub(super) out: u8,
 }
 
 /// What regions tell each other.
@@ -252,12 +246,16 @@ pub(super) struct Region {
     /// Their wide words in the same order, where flits have one.
     pub(super) flying_wide: Wheel<Wide>,
     pub(super) credits: Wheel<Place>,
-    pub(super) to_sinks: Wheel<(Flit, u32, u8)>,
-    pub(super) to_sources: Wheel<(u32, u8)>,
+    /// Flits on their way to endpoints, from the lanes they left by.
+    pub(super) to_sinks: Wheel<Flying>,
+    /// Credits on their way to sources, by position and channel.
+    pub(super) to_sources: Wheel<Place>,
     pub(super) heads: Wheel<(u32, u8)>,
     /// Inputs whose packet is being thrown away, and why.
     pub(super) discarding: Vec<(u32, u8, LossCause)>,
     pub(super) outbox: Vec<Vec<Message>>,
+    /// On the short way: what leaves its router in this cycle.
+    pub(super) leaving: Vec<Leaving>,
     /// Flits other than heads that left each router by each port; empty as long as packets have one flit.
     pub(super) bodies: Vec<u64>,
     /// Outputs of each router whose tail has left and whose slots are awaited; empty if nobody waits for them.
@@ -284,6 +282,7 @@ impl Region {
         let forks = matches!(plan.answers, Answers::Trees(_));
         let slots = routers * lanes * usize::from(plan.depth);
         let locals = ports - usize::from(LOCAL);
+        let region = first..first + count;
         let mut source_at = vec![0; routers * locals];
         for (s, &endpoint) in endpoints.iter().enumerate() {
             let r = (plan.topology.endpoints()[endpoint as usize].router.0 - first) as usize;
@@ -292,15 +291,9 @@ impl Region {
         Self {
             id,
             first,
-            sites: (first..first + count)
-                .map(|router| Site {
-                    masks: Masks::default(),
-                    near: near(plan, router, first..first + count),
-                    stalls: Stalls::default(),
-                })
-                .collect(),
+            sites: vec![Site::default(); routers],
             lanes: vec![IDLE; routers * lanes],
-            ports: vec![Port::default(); routers * ports],
+            ports: region.clone().flat_map(|router| ports_of(plan, router, &region)).collect(),
             flits: vec![Flit::default(); slots],
             extra: Extra {
                 wide: vec![Wide::default(); if plan.wide { slots } else { 0 }],
@@ -324,6 +317,7 @@ impl Region {
             heads: Wheel::new(ahead),
             discarding: Vec::new(),
             outbox: (0..plan.regions).map(|_| Vec::new()).collect(),
+            leaving: Vec::new(),
             bodies: Vec::new(),
             tail_gone: vec![0; if spec.wait_for_tail_credit { routers } else { 0 }],
             serial: super::booksim::Serial::new(spec, routers),
@@ -397,12 +391,10 @@ impl Region {
 
     fn endpoints_take<H: Host>(&mut self, plan: &Plan, now: u64, host: &mut H) {
         let arrivals = self.to_sinks.take(now);
-        for &(flit, endpoint, channel) in &arrivals {
-            host.flit_arrived(now, EndpointId(endpoint), PacketHandle(flit.packet()));
+        for &Flying { flit, to: from, .. } in &arrivals {
+            host.flit_arrived(now, EndpointId(flit.destination()), PacketHandle(flit.packet()));
             if plan.stop.is_none() {
-                let router = plan.router_of[endpoint as usize] - self.first;
-                self.credits
-                    .push(now + plan.eject_back, Place::new(router, plan.local_lane(endpoint, channel)));
+                self.credits.push(now + plan.eject_back, from);
             }
             if flit.is_tail() {
                 self.done(plan, now, flit, None, host);
@@ -411,17 +403,18 @@ impl Region {
         self.to_sinks.put_back(arrivals);
         let credits = self.to_sources.take(now);
         let channels = usize::from(plan.spec.channels);
-        for &(source, channel) in &credits {
-            let (channel, signal) = (channel & !SIGNALS, channel & SIGNALS);
-            let occupied = &mut self.source_occupied[source as usize * channels + usize::from(channel)];
+        for place in &credits {
+            let (source, channel, signal) =
+                (place.router() as usize, place.lane() & !SIGNALS, place.lane() & SIGNALS);
+            let occupied = &mut self.source_occupied[source * channels + usize::from(channel)];
             *occupied = match signal {
                 STOP => plan.depth,
                 GO => 0,
                 _ => *occupied - 1,
             };
-            self.sources[source as usize].credit(channel, *occupied);
-            if self.sources[source as usize].offer.is_some() {
-                self.eager[source as usize / 64] |= 1 << (source % 64);
+            self.sources[source].credit(channel, *occupied);
+            if self.sources[source].offer.is_some() {
+                self.eager[source / 64] |= 1 << (source % 64);
             }
         }
         self.to_sources.put_back(credits);
@@ -534,8 +527,9 @@ impl Region {
     }
 
     /// A flit is under way to a buffer of the region.
+    #[inline]
     pub(super) fn fly(&mut self, plan: &Plan, at: u64, flit: Flit, to: Place, wide: Wide) {
-        self.flying.push(at, Flying { flit, to });
+        self.flying.push(at, Flying { flit, to, back: Place::NOWHERE });
         if plan.wide {
             self.flying_wide.push(at, wide);
         }
@@ -582,12 +576,12 @@ pub(super) fn count_body(bodies: &mut Vec<u64>, ports: usize, port: usize) {
     bodies[port] += 1;
 }
 
-/// Neighbours of a router by direction.
-fn near(plan: &Plan, router: u32, region: std::ops::Range<u32>) -> [Near; 4] {
-    std::array::from_fn(|direction| {
-        let (down, up) = (plan.down[router as usize][direction], plan.up[router as usize][direction]);
-        let here = if region.contains(&down.router) { down.router - region.start } else { FAR };
-        Near { router: here, hop: down.hop, back: up.back }
+/// Ports of a router, to which those of a region are the neighbours inside.
+fn ports_of(plan: &Plan, router: u32, region: &std::ops::Range<u32>) -> impl Iterator<Item = Port> {
+    (0..usize::from(plan.ports.count)).map(move |port| {
+        let there = plan.down[router as usize].get(port).map_or(NOWHERE, |way| way.router);
+        let next = if region.contains(&there) { there - region.start } else { FAR };
+        Port { sent: 0, next, grant: 0, accept: 0, offset: 0 }
     })
 }
 
@@ -615,7 +609,7 @@ impl Load for RouterLoad<'_> {
         let direction = self.plan.topology.links()[link.index()].direction as u8;
         self.outputs(link).map_or(0, |(r, outputs)| {
             let first = self.plan.lane_of(direction, 0);
-            let owned = (self.region.sites[r].masks.owned >> first) as u32;
+            let owned = (self.region.settled(self.plan, r).0.owned >> first) as u32;
             let free = |channel: &u8| channels.contains(*channel) && owned >> channel & 1 == 0;
             (0..self.plan.spec.channels)
                 .filter(free)

@@ -39,6 +39,7 @@ impl Source {
     }
 
     /// The channel the next flit goes to, if it can go now; a head takes the first free one after the last used.
+    #[inline]
     pub(super) fn channel(&mut self, occupied: &[u8], depth: u8) -> Option<u8> {
         if self.channel != NONE {
             return (occupied[usize::from(self.channel)] < depth).then_some(self.channel);
@@ -49,6 +50,7 @@ impl Source {
     }
 
     /// A head goes to a channel.
+    #[inline]
     pub(super) fn begin(&mut self, channel: u8, packet: u32, state: u32, flits: u16) {
         (self.channel, self.last) = (channel, channel);
         (self.packet, self.state, self.left) = (packet, state, flits);
@@ -56,6 +58,7 @@ impl Source {
     }
 
     /// A flit was sent; true if it was the tail.
+    #[inline]
     pub(super) fn sent(&mut self, wait_for_tail_credit: bool) -> bool {
         self.left -= 1;
         if self.left > 0 {
@@ -71,6 +74,7 @@ impl Source {
     }
 
     /// A slot came back; `left` are still out.
+    #[inline]
     pub(super) fn credit(&mut self, channel: u8, left: u8) {
         if left == 0 && self.tail_gone >> channel & 1 == 1 {
             self.tail_gone &= !(1 << channel);

@@ -33,6 +33,17 @@ impl<T> Wheel<T> {
         list.reserve(1);
     }
 
+    /// Takes the list of a later cycle for more events, until [`Wheel::close`]; nothing else may be put there meanwhile.
+    pub(super) fn open(&mut self, cycle: u64) -> Vec<T> {
+        let list = self.take(cycle);
+        if list.capacity() == 0 { self.spare.pop().unwrap_or_default() } else { list }
+    }
+
+    pub(super) fn close(&mut self, cycle: u64, events: Vec<T>) {
+        let slot = cycle as usize & (self.slots.len() - 1);
+        self.slots[slot] = events;
+    }
+
     /// Takes the events of a cycle; the emptied list comes back through [`Wheel::put_back`].
     #[inline]
     pub(super) fn take(&mut self, cycle: u64) -> Vec<T> {
