@@ -92,6 +92,8 @@ pub(crate) struct State<'a, W, M> {
     /// Rate-weighted cost of all trees.
     pub(crate) cost: i64,
     held: Option<Held<'a>>,
+    /// Work of a visit of a net, see [`Self::work`].
+    pub(crate) visit: u64,
 }
 
 #[inline(always)]
@@ -129,6 +131,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             load: vec![0; cores],
             cost: 0,
             held: None,
+            visit: 1,
         };
         for (v, &core) in state.core.iter().enumerate() {
             state.load[core as usize] += problem.sizes[v];
@@ -150,6 +153,14 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
                     }
                 }
             }
+        }
+        if state.is_large() {
+            // The more pins are alone on their cores, the less the vertices of a core share in the caches.
+            let of_net =
+                |net| -> u64 { (0..grid.width).map(|x| u64::from(state.one(net, x).count_ones())).sum() };
+            let alone: u64 = (0..nets).map(of_net).sum();
+            let share = alone as f64 / problem.pins.items().len().max(1) as f64;
+            state.visit = (3.0 + 12.0 * share * share) as u64;
         }
         state.cost = state.recounted();
         state
@@ -417,7 +428,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         let visits = 12
             + self.problem.received.row(v as usize).len() as u64
             + 2 * (self.problem.sent.row(v as usize).len() * self.grid.width) as u64;
-        if self.is_large() { 3 * visits } else { visits }
+        self.visit * visits
     }
 }
 
