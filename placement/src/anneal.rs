@@ -16,9 +16,31 @@ pub(crate) struct Phase {
     pub(crate) over: [u32; 2],
     /// How fast a full core's price grows, in thousandths; for soft phases.
     pub(crate) eta: i64,
+    /// Whether vertices rest that are far better off where they are; for soft phases on small meshes.
+    pub(crate) rests: bool,
     /// Of 256 proposals: to a core of a related vertex; to a neighbouring core; the rest go anywhere.
     pub(crate) related: u32,
     pub(crate) near: u32,
+}
+
+impl Phase {
+    /// What all hard phases have in common.
+    pub(crate) const HARD: Self =
+        Self { hot: 0, cold: 0, work: 0, over: [0; 2], eta: 0, rests: false, related: 160, near: 64 };
+
+    /// Sweeps that a vertex rests for, which any other core would cost `margin` more: it would stay anyhow.
+    fn rest(&self, margin: i64, temperature: i64) -> u8 {
+        if self.rests { (margin / temperature - 3).clamp(0, 20) as u8 } else { 0 }
+    }
+}
+
+/// Where to a vertex goes.
+struct Draw {
+    to: u16,
+    /// Change of cost.
+    delta: i64,
+    /// How much more the next best core would cost than the one it is on, beside luck.
+    margin: i64,
 }
 
 /// -ln of evenly spaced probabilities, in 65,536ths.
@@ -178,6 +200,7 @@ impl<'w> Search<'w> {
         let cores = state.grid.cores();
         let hot = (phase.hot * self.mean / 1000).max(1);
         let mut price = vec![0i64; cores];
+        let mut rest = vec![0u8; state.core.len()];
         let by_core = state.is_large();
         while !order.is_empty() && !self.is_over(start, phase.work) {
             if by_core {
@@ -198,10 +221,16 @@ impl<'w> Search<'w> {
                 let from = state.core[v as usize];
                 let size = state.problem.sizes[v as usize];
                 if state.is_small() {
+                    let rest = &mut rest[v as usize];
+                    if *rest > 0 {
+                        *rest -= 1;
+                        self.work += 2;
+                        continue;
+                    }
                     self.work += 3 * state.work(v) + 60;
                     self.evaluations += 1;
                     let stiff = temperature.max(hot / 5);
-                    let (to, delta) = {
+                    let Draw { to, delta, margin } = {
                         let (room, load) = (&state.grid.room, &state.load);
                         let square = |load: u32, room: u32| i64::from(load.saturating_sub(room)).pow(2);
                         self.drawn(state, v, temperature, |c| {
@@ -216,6 +245,8 @@ impl<'w> Search<'w> {
                     if to != from {
                         self.work += state.work(v);
                         state.apply(v, to, delta);
+                    } else {
+                        *rest = phase.rest(margin, temperature);
                     }
                     continue;
                 }
@@ -249,19 +280,20 @@ impl<'w> Search<'w> {
     }
 
     /// A core for a vertex, drawn as heat has it (Gibbs sampling: the least of cost minus temperature times a Gumbel
-    /// variable), and the change of cost. `extra` is what a core costs beside its trees; `None` is no core.
+    /// variable). `extra` is what a core costs beside its trees; `None` is no core.
     fn drawn<W: Word, M: Metric>(
         &mut self,
         state: &State<'_, W, M>,
         v: u32,
         temperature: i64,
         extra: impl Fn(usize) -> Option<i64>,
-    ) -> (u16, i64) {
+    ) -> Draw {
         let mut costs = [0; 64];
         state.everywhere(v, &mut costs);
         let here = state.core[v as usize];
         let cost_of = |core: u16| costs[usize::from(self.slots[usize::from(core)])];
         let mut best = (i64::MAX, here);
+        let (mut own, mut other) = (0, i64::MAX);
         let gumbel: &[i64] = &GUMBEL;
         let mut random = self.random.clone();
         let mut bits = 0;
@@ -272,14 +304,19 @@ impl<'w> Search<'w> {
             let Some(extra) = extra(core.into()) else { continue };
             let luck = (temperature * gumbel[(bits & 4095) as usize]) >> 16;
             bits >>= 12;
-            let cost = cost_of(core) + extra - luck;
-            if cost < best.0 {
-                best = (cost, core);
+            let cost = cost_of(core) + extra;
+            if core == here {
+                own = cost;
+            } else {
+                other = other.min(cost);
+            }
+            if cost - luck < best.0 {
+                best = (cost - luck, core);
             }
         }
         let delta = cost_of(best.1) - cost_of(here);
         self.random = random;
-        (best.1, delta)
+        Draw { to: best.1, delta, margin: other.saturating_sub(own) }
     }
 
     /// Makes every core keep its room: the cheapest moves to cores that have some.
@@ -320,12 +357,13 @@ impl<'w> Search<'w> {
         let has_room = |c: usize| state.load[c] + size <= state.grid.room[c];
         if state.is_small() {
             self.work += 3 * state.work(v) + 60;
-            let (to, delta) = self.drawn(state, v, 0, |c| (c != usize::from(here) && has_room(c)).then_some(0));
+            let Draw { to, delta, .. } =
+                self.drawn(state, v, 0, |c| (c != usize::from(here) && has_room(c)).then_some(0));
             return (to != here).then_some((delta, to));
         }
         let mut best: Option<(i64, u16)> = None;
         // On a large mesh, cores of related vertices first; all cores only where none of them has room.
-        let phase = Phase { hot: 0, cold: 0, work: 0, over: [0; 2], eta: 0, related: 192, near: 64 };
+        let phase = Phase { related: 192, ..Phase::HARD };
         let mut some: Vec<u16> = (0..24).map(|_| self.proposal(state, v, &phase)).collect();
         some.sort_unstable();
         some.dedup();
@@ -369,7 +407,7 @@ impl<'w> Search<'w> {
                 let from = state.core[v as usize];
                 let (to, known) = if state.is_small() {
                     self.work += 3 * state.work(v) + 60;
-                    let (to, delta) = self.drawn(state, v, temperature, |_| Some(0));
+                    let Draw { to, delta, .. } = self.drawn(state, v, temperature, |_| Some(0));
                     (to, Some(delta))
                 } else {
                     (self.proposal(state, v, phase), None)

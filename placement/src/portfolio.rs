@@ -35,7 +35,7 @@ impl Effort {
     /// some visits of each.
     pub fn work(self, members: u64) -> u64 {
         match self {
-            Effort::Fast => (10 * members).max(290_000_000),
+            Effort::Fast => (10 * members).max(250_000_000),
             Effort::Good => (30 * members).max(900_000_000),
             Effort::Best => (90 * members).max(2_600_000_000),
             Effort::Work(work) => work,
@@ -377,9 +377,10 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
             // Few nets make whole cores cheap to swap, and their order the most of it: the best of several tries. Of many
             // nets, a core is in most.
             let tries = if problem.members() < FEW { 4 } else { u32::from(!large) };
+            let swaps = self.budget / if tries > 1 { 24 } else { 48 };
             let from = start.clone();
             for _ in 0..tries {
-                let found = self.run.cores_swapped::<W>(&from.1, Heat(3000, 50), self.budget / 24);
+                let found = self.run.cores_swapped::<W>(&from.1, Heat(3000, 50), swaps);
                 let found = self.note(format!("{name}, cores swapped"), found);
                 if found.0 < start.0 {
                     *start = found;
@@ -392,7 +393,9 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
         }
         // Trials: the two best starts, each kind of search.
         starts.sort_by_key(|(_, found)| found.0);
-        let trial = self.budget / 24;
+        // Networks without a shape show late which search is right.
+        let short = self.options.effort != Effort::Fast && !self.run.shapeless;
+        let trial = self.budget / if short { 48 } else { 24 };
         let mut trials: Vec<(i64, usize, Kind)> = Vec::new();
         // Where nets fill more than the caches, there is no time for trials: soft room wins where every vertex is visited often
         // enough; before, moves and swaps, which lose nothing of a good start.
@@ -418,7 +421,7 @@ impl<'a, M: Metric + Clone> Portfolio<'a, M> {
             }
         }
         if !large && self.run.clusters_help() {
-            let found = self.run.kind::<W>(Kind::Multilevel, &starts[0].1, 2 * trial);
+            let found = self.run.kind::<W>(Kind::Multilevel, &starts[0].1, self.budget / 12);
             let found = self.note("multilevel trial".into(), found);
             trials.push((found.0, 0, Kind::Multilevel));
         }

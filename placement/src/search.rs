@@ -6,7 +6,7 @@ use crate::grid::Grid;
 use crate::metric::Metric;
 use crate::problem::Problem;
 use crate::random::Random;
-use crate::spectral;
+use crate::spectral::{self, Modes};
 use crate::starts::{self, Cores};
 use crate::state::{Limits, State, Word};
 
@@ -35,6 +35,10 @@ pub(crate) struct Run<'a, M> {
     pub(crate) limits: Option<&'a Limits>,
     /// Placements by the network's slowest modes, best first, once they were asked for.
     by_modes: Option<Vec<Found>>,
+    /// Whether the network is known to have no shape: vertices that hardly move are then left alone more often.
+    pub(crate) shapeless: bool,
+    /// Work of a visit of a net in the start that was looked at last.
+    visit: u64,
 }
 
 /// Temperatures of an annealing from hot to cold, in thousandths of the mean rate.
@@ -90,13 +94,28 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
             stopped: false,
             limits: None,
             by_modes: None,
+            shapeless: false,
+            visit: 1,
         }
     }
 
     /// The same run under another metric.
     pub(crate) fn with_metric<N>(&self, metric: N) -> Run<'a, N> {
         let &Self {
-            problem, grid, seed, mean, work, evaluations, streams, budget, watch, stopped, limits, ..
+            problem,
+            grid,
+            seed,
+            mean,
+            work,
+            evaluations,
+            streams,
+            budget,
+            watch,
+            stopped,
+            limits,
+            shapeless,
+            visit,
+            ..
         } = self;
         let by_modes = None; // Their costs are those of this run's metric.
         Run {
@@ -113,6 +132,8 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
             stopped,
             limits,
             by_modes,
+            shapeless,
+            visit,
         }
     }
 
@@ -126,6 +147,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let mut search = self.search(&state, 0, self.mean);
         search.repair(&mut state, &movable(self.problem, 0));
         self.done(&search);
+        self.visit = state.visit;
         self.work += self.problem.members();
         (state.cost, state.core)
     }
@@ -158,7 +180,8 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let mut order = movable(problem, seed);
         let largest = problem.sizes.iter().copied().max().unwrap_or(0);
         let over = [16.max(2 * largest), 1.max(largest / 2)];
-        let phase = Phase { hot: heat.0, cold: heat.1, work, over, eta, related: 160, near: 64 };
+        let rests = self.shapeless;
+        let phase = Phase { hot: heat.0, cold: heat.1, work, over, eta, rests, related: 160, near: 64 };
         search.soft(&mut state, &phase, &mut order);
         if repair {
             search.repair(&mut state, &order);
@@ -177,7 +200,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let mut search = self.search(&state, seed, self.mean);
         let mut order = movable(problem, seed);
         search.repair(&mut state, &order);
-        let phase = Phase { hot: heat.0, cold: heat.1, work, over: [0; 2], eta: 0, related: 160, near: 64 };
+        let phase = Phase { hot: heat.0, cold: heat.1, work, ..Phase::HARD };
         search.hard(&mut state, &phase, &mut order);
         self.done(&search);
         (state.cost, state.core)
@@ -229,7 +252,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
         let mut state: State<'_, W, M> = State::new(&coarse, &grid, self.metric.clone(), at);
         let mut search = self.search(&state, seed, coarse.mean_rate() * self.metric.unit());
         let mut order = movable(&coarse, seed);
-        let phase = Phase { hot: heat.0, cold: heat.1, work, over: [0; 2], eta: 0, related: 128, near: 64 };
+        let phase = Phase { hot: heat.0, cold: heat.1, work, related: 128, ..Phase::HARD };
         search.hard(&mut state, &phase, &mut order);
         let (cost, moved) = (state.cost, state.core);
         self.done(&search);
@@ -268,7 +291,7 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
 
     /// How often so much work visits every vertex; at least 1.
     pub(crate) fn sweeps(&self, work: u64) -> f64 {
-        let visit = 3 * self.problem.members() + 140 * self.problem.len() as u64;
+        let visit = self.visit.max(3) * self.problem.members() + 140 * self.problem.len() as u64;
         (work as f64 / visit.max(1) as f64).max(1.0)
     }
 
@@ -327,8 +350,9 @@ impl<'a, M: Metric + Clone> Run<'a, M> {
     }
 
     fn by_modes<W: Word>(&mut self) -> Vec<Found> {
-        let (modes, rounds) = spectral::modes(self.problem, self.seed);
-        self.work += rounds * 2 * self.problem.pins.items().len() as u64;
+        let Modes { modes, steps, has_shape } = spectral::modes(self.problem, self.seed);
+        self.shapeless = !has_shape;
+        self.work += steps * 2 * self.problem.pins.items().len() as u64;
         let mut found: Vec<Found> = Vec::new();
         for (i, j) in [(0, 1), (0, 2), (1, 2)] {
             for turn in 0..8 {

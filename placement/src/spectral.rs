@@ -23,8 +23,18 @@ const SHAPELESS: f64 = 0.4;
 
 type Row = [f64; MODES];
 
-/// The slowest modes, each a number a vertex, and how many steps of the walk it took.
-pub(crate) fn modes(problem: &Problem, seed: u64) -> ([Vec<f64>; MODES], u64) {
+/// The slowest modes of a network.
+pub(crate) struct Modes {
+    /// Each a number a vertex.
+    pub(crate) modes: [Vec<f64>; MODES],
+    /// Steps of the walk that they took.
+    pub(crate) steps: u64,
+    /// Whether they are slow: vertices that share nets have a place beside each other.
+    pub(crate) has_shape: bool,
+}
+
+/// The slowest modes.
+pub(crate) fn modes(problem: &Problem, seed: u64) -> Modes {
     let n = problem.len();
     let weight: Vec<f64> = (0..problem.nets())
         .map(|net| {
@@ -73,7 +83,7 @@ pub(crate) fn modes(problem: &Problem, seed: u64) -> ([Vec<f64>; MODES], u64) {
         y
     };
     let mut rounds = 0u64;
-    let mut decay = 1.0;
+    let (mut decay, mut has_shape) = (1.0, true);
     orthogonalise(&mut x, &degree);
     for block in 0..BLOCKS {
         let mut y = step(&x);
@@ -84,6 +94,7 @@ pub(crate) fn modes(problem: &Problem, seed: u64) -> ([Vec<f64>; MODES], u64) {
             .fold(1.0, f64::min);
         let before = std::mem::replace(&mut decay, (1.0 - last).max(1e-9));
         if block > 0 && decay > SHAPELESS {
+            has_shape = false;
             break;
         }
         let found = block > 1 && before - decay < STILL * before;
@@ -109,7 +120,7 @@ pub(crate) fn modes(problem: &Problem, seed: u64) -> ([Vec<f64>; MODES], u64) {
             break;
         }
     }
-    (std::array::from_fn(|k| x.iter().map(|x| x[k]).collect()), rounds)
+    Modes { modes: std::array::from_fn(|k| x.iter().map(|x| x[k]).collect()), steps: rounds, has_shape }
 }
 
 /// Makes each vector orthogonal to the constant and to those before it, under the weights, and of length 1.
@@ -164,7 +175,8 @@ mod tests {
         let n = 64;
         let (vertex, problem) =
             shuffled(n, |at| vec![(at + n - 2) % n, (at + n - 1) % n, (at + 1) % n, (at + 2) % n]);
-        let (modes, _) = modes(&problem, 1);
+        let Modes { modes, has_shape, .. } = modes(&problem, 1);
+        assert!(has_shape);
         let near = nearness(&vertex, &modes, (0..n).map(|at| (at, (at + 1) % n)));
         let far = nearness(&vertex, &modes, (0..n).map(|at| (at, (at + n / 2) % n)));
         assert!(near * 3.0 < far, "{near} against {far}");
@@ -178,7 +190,8 @@ mod tests {
             let all = (0..n).filter(|b| (b % w).abs_diff(x) + (b / w).abs_diff(y) == 1);
             all.collect()
         });
-        let (modes, _) = modes(&problem, 1);
+        let Modes { modes, has_shape, .. } = modes(&problem, 1);
+        assert!(has_shape);
         let pairs = (0..n).flat_map(|a| (0..n).map(move |b| (a, b)));
         let distance = |a: usize, b: usize| (a % w).abs_diff(b % w) + (a / w).abs_diff(b / w);
         let near = nearness(&vertex, &modes, pairs.clone().filter(|&(a, b)| distance(a, b) == 1));
@@ -192,12 +205,12 @@ mod tests {
         for rows in [vec![vec![]; 5], vec![vec![0u32, 1, 2, 3, 4]; 5], vec![]] {
             let n = rows.len();
             let problem = Problem::new(Lists::from_rows(rows), &vec![0.0; n], vec![None; n]);
-            let (found, _) = modes(&problem, 3);
+            let found = modes(&problem, 3).modes;
             assert!(
                 found.iter().all(|mode| mode.len() == n && mode.iter().all(|x| x.is_finite())),
                 "{found:?}"
             );
-            assert_eq!(found, modes(&problem, 3).0);
+            assert_eq!(found, modes(&problem, 3).modes);
         }
     }
 }

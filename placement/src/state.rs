@@ -20,15 +20,27 @@ pub use limits::Limits;
 pub(crate) trait Word: Copy + Default + std::fmt::Debug + PartialEq + Eq {
     fn wide(self) -> u64;
     fn narrow(bits: u64) -> Self;
-    /// Eight words' lowest bytes.
+    /// Words from a column to the next.
+    const STEP: usize;
+    /// Words from cores with a pin to cores with one pin, of `stride` columns.
+    fn apart(stride: usize) -> usize;
+    /// The lowest bytes of eight columns' words.
+    #[inline(always)]
     fn row(words: &[Self]) -> u64 {
-        words.iter().rev().fold(0, |row, word| row << 8 | word.wide() & 255)
+        let words = &words[..8 * Self::STEP];
+        (0..8).fold(0, |row, x| row | (words[x * Self::STEP].wide() & 255) << (8 * x))
     }
 }
 
 macro_rules! words {
-    ($($t:ty),*) => {$(
+    ($($t:ty: $step:literal, $apart:expr);*) => {$(
         impl Word for $t {
+            const STEP: usize = $step;
+            #[inline(always)]
+            fn apart(stride: usize) -> usize {
+                let apart: fn(usize) -> usize = $apart;
+                apart(stride)
+            }
             #[inline(always)]
             fn wide(self) -> u64 {
                 self as u64
@@ -40,7 +52,8 @@ macro_rules! words {
         }
     )*};
 }
-words!(u8, u16, u32, u64);
+// Bytes of a small mesh are read eight columns at once; of larger meshes, moves read single columns.
+words!(u8: 1, |stride| stride; u16: 2, |_| 1; u32: 2, |_| 1; u64: 2, |_| 1);
 
 /// What a net's moves need first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +67,7 @@ struct Head {
 }
 
 /// Counts of pins by net and core that are kept at the most, 512 MiB.
-const MOST_COUNTS: u64 = 1 << 27;
+const MOST_COUNTS: u64 = 1 << 28;
 
 /// A placement of a problem on a grid.
 #[derive(Clone, Debug)]
@@ -64,14 +77,12 @@ pub(crate) struct State<'a, W, M> {
     metric: M,
     places: Vec<Place>,
     heads: Vec<Head>,
-    /// Words of a net's columns follow each other; there are `stride` of them.
+    /// Columns of a net in `words`.
     stride: usize,
-    /// Cores with a pin.
-    some: Vec<W>,
-    /// Cores with one pin.
-    one: Vec<W>,
+    /// By net and column: cores with a pin, and cores with one pin, as near to each other as [`Word`] has it.
+    words: Vec<W>,
     /// Pins by net and core; empty where they would be too many, and pins are counted when asked for.
-    counts: Vec<u32>,
+    counts: Vec<u16>,
     /// Of nets with several sources: rates by core, ascending by core.
     many: Vec<Vec<(u16, u64)>>,
     /// Core of each vertex.
@@ -81,6 +92,8 @@ pub(crate) struct State<'a, W, M> {
     /// Rate-weighted cost of all trees.
     pub(crate) cost: i64,
     held: Option<Held<'a>>,
+    /// Work of a visit of a net, see [`Self::work`].
+    pub(crate) visit: u64,
 }
 
 #[inline(always)]
@@ -95,7 +108,8 @@ fn low(bits: u64) -> u32 {
 
 impl<'a, W: Word, M: Metric> State<'a, W, M> {
     pub(crate) fn new(problem: &'a Problem, grid: &'a Grid, metric: M, core: Vec<u16>) -> Self {
-        let keeps = problem.nets() as u64 * grid.cores() as u64 <= MOST_COUNTS;
+        let keeps = problem.nets() as u64 * grid.cores() as u64 <= MOST_COUNTS
+            && problem.pins.rows().all(|row| row.len() <= usize::from(u16::MAX));
         Self::counting(problem, grid, metric, core, keeps)
     }
 
@@ -110,22 +124,20 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
             places: (0..cores as u32).map(|c| grid.place(c)).collect(),
             heads: vec![Head::default(); nets],
             stride,
-            some: vec![W::default(); nets * stride],
-            one: vec![W::default(); nets * stride],
+            words: vec![W::default(); 2 * nets * stride],
             counts: if keeps { vec![0; nets * cores] } else { Vec::new() },
             many: vec![Vec::new(); nets],
             core,
             load: vec![0; cores],
             cost: 0,
             held: None,
+            visit: 1,
         };
         for (v, &core) in state.core.iter().enumerate() {
             state.load[core as usize] += problem.sizes[v];
         }
         for net in 0..nets {
-            for &pin in problem.pins.row(net) {
-                state.put(net, state.core[pin as usize]);
-            }
+            state.set_pins(net);
             match problem.sources.row(net) {
                 [source] => {
                     state.heads[net].rate = source.rate;
@@ -142,8 +154,34 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
                 }
             }
         }
+        if state.is_large() {
+            // The more pins are alone on their cores, the less the vertices of a core share in the caches.
+            let of_net =
+                |net| -> u64 { (0..grid.width).map(|x| u64::from(state.one(net, x).count_ones())).sum() };
+            let alone: u64 = (0..nets).map(of_net).sum();
+            let share = alone as f64 / problem.pins.items().len().max(1) as f64;
+            state.visit = (3.0 + 12.0 * share * share) as u64;
+        }
         state.cost = state.recounted();
         state
+    }
+
+    /// Where a net's cores with a pin in a column are among the words.
+    #[inline(always)]
+    fn at(&self, net: usize, x: usize) -> usize {
+        2 * net * self.stride + x * W::STEP
+    }
+
+    /// Cores of a column with a pin of a net.
+    #[inline(always)]
+    fn some(&self, net: usize, x: usize) -> u64 {
+        self.words[self.at(net, x)].wide()
+    }
+
+    /// Cores of a column with one pin of a net.
+    #[inline(always)]
+    fn one(&self, net: usize, x: usize) -> u64 {
+        self.words[self.at(net, x) + W::apart(self.stride)].wide()
     }
 
     /// The cost from what is kept of the nets, without what is kept of the cost.
@@ -167,8 +205,8 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         let own = 1u64 << from.bit;
         let mut spanned = 1u64 << from.x;
         let mut total = 0;
-        for (x, some) in self.some[net * self.stride..][..self.grid.width].iter().enumerate() {
-            let some = edit(x, some.wide());
+        for x in 0..self.grid.width {
+            let some = edit(x, self.some(net, x));
             total += i64::from(some.count_ones()) * self.metric.arrival();
             if M::UNICAST {
                 let mut left = some;
@@ -205,21 +243,20 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         }
         let (a, b) = (self.places[from as usize], self.places[to as usize]);
         let (off, on) = (1u64 << a.bit, 1u64 << b.bit);
-        let (ax, bx, stride) = (usize::from(a.x), usize::from(b.x), self.stride);
+        let (ax, bx) = (usize::from(a.x), usize::from(b.x));
         let nets = self.problem.received.row(v as usize);
         scratch.grow(nets.len());
         let (mut leaving, mut entering) = (0, 0);
         for &net in nets {
-            let start = net as usize * stride;
             scratch.leaving[leaving] = net;
-            leaving += (self.one[start + ax].wide() >> a.bit & 1) as usize;
+            leaving += (self.one(net as usize, ax) >> a.bit & 1) as usize;
             scratch.entering[entering] = net;
-            entering += (self.some[start + bx].wide() >> b.bit & 1 ^ 1) as usize;
+            entering += (self.some(net as usize, bx) >> b.bit & 1 ^ 1) as usize;
         }
         let mut delta = self.hint(v, to) - self.hint(v, from);
         for &net in &scratch.leaving[..leaving] {
             let net = net as usize;
-            let before = self.some[net * stride + ax].wide();
+            let before = self.some(net, ax);
             let columns = self.heads[net].columns;
             let left = columns & !(u64::from(before == off) << a.x);
             delta -= self.weigh(net, |source| self.added(source, a, before & !off, left));
@@ -230,7 +267,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
                 if !sent.is_pin {
                     return some;
                 }
-                let gone = if x == ax { self.one[net * stride + x].wide() & off } else { 0 };
+                let gone = if x == ax { self.one(net, x) & off } else { 0 };
                 let new = if x == bx { on } else { 0 };
                 some & !gone | new
             };
@@ -241,9 +278,9 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
                 return None;
             }
             let net = net as usize;
-            let gone = self.one[net * stride + ax].wide() & off;
-            let rest = self.some[net * stride + ax].wide() & !gone;
-            let before = if ax == bx { rest } else { self.some[net * stride + bx].wide() };
+            let gone = self.one(net, ax) & off;
+            let rest = self.some(net, ax) & !gone;
+            let before = if ax == bx { rest } else { self.some(net, bx) };
             let columns = self.heads[net].columns & !(u64::from(rest == 0) << a.x);
             delta += self.weigh(net, |source| self.added(source, b, before, columns));
         }
@@ -299,52 +336,82 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         }
     }
 
+    /// Takes note of all pins of a net, the first time.
+    fn set_pins(&mut self, net: usize) {
+        let (mut some, mut several) = ([0u64; 64], [0u64; 64]);
+        for &pin in self.problem.pins.row(net) {
+            let core = usize::from(self.core[pin as usize]);
+            let place = self.places[core];
+            let (x, bit) = (usize::from(place.x), 1u64 << place.bit);
+            several[x] |= some[x] & bit;
+            some[x] |= bit;
+            if let Some(count) = self.counts.get_mut(net * self.load.len() + core) {
+                *count += 1;
+            }
+        }
+        for (x, (some, several)) in some.iter().zip(&several).take(self.grid.width).enumerate() {
+            let at = self.at(net, x);
+            self.words[at] = W::narrow(*some);
+            self.words[at + W::apart(self.stride)] = W::narrow(some & !several);
+            self.heads[net].columns |= u64::from(*some != 0) << x;
+        }
+    }
+
     /// Takes note of a pin that came to a core.
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, net: usize, core: u16) {
         let place = self.places[core as usize];
-        if let Some(count) = self.counts.get_mut(net * self.load.len() + core as usize) {
-            *count += 1;
-        }
+        let after = match self.counts.get_mut(net * self.load.len() + core as usize) {
+            Some(count) => {
+                *count += 1;
+                u32::from(*count)
+            }
+            None => 1 + (self.some(net, place.x.into()) >> place.bit & 1) as u32,
+        };
         if self.held.is_some() {
             let after = self.pins_on(net, core, u32::MAX);
             self.hold(net, core, after - 1, after);
         }
-        let (bit, at) = (1u64 << place.bit, net * self.stride + usize::from(place.x));
-        if self.some[at].wide() & bit == 0 {
-            self.some[at] = W::narrow(self.some[at].wide() | bit);
-            self.one[at] = W::narrow(self.one[at].wide() | bit);
-            self.heads[net].columns |= 1 << place.x;
-        } else {
-            self.one[at] = W::narrow(self.one[at].wide() & !bit);
-        }
+        self.mark(net, place, after);
     }
 
     /// Takes note of a pin that left a core.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, net: usize, core: u16) {
         let place = self.places[core as usize];
-        if let Some(count) = self.counts.get_mut(net * self.load.len() + core as usize) {
+        let after = if let Some(count) = self.counts.get_mut(net * self.load.len() + core as usize) {
             *count -= 1;
-        }
+            u32::from(*count)
+        } else if self.one(net, place.x.into()) >> place.bit & 1 == 1 {
+            0
+        } else {
+            self.pins_on(net, core, 2)
+        };
         if self.held.is_some() {
             let after = self.pins_on(net, core, u32::MAX);
             self.hold(net, core, after + 1, after);
         }
-        let (bit, at) = (1u64 << place.bit, net * self.stride + usize::from(place.x));
-        if self.one[at].wide() & bit != 0 {
-            self.some[at] = W::narrow(self.some[at].wide() & !bit);
-            self.one[at] = W::narrow(self.one[at].wide() & !bit);
-            self.heads[net].columns &= !(u64::from(self.some[at].wide() == 0) << place.x);
-        } else if self.pins_on(net, core, 2) == 1 {
-            self.one[at] = W::narrow(self.one[at].wide() | bit);
-        }
+        self.mark(net, place, after);
+    }
+
+    /// Sets what is kept of a core that has so many pins of a net; without a branch, as nothing foresees the number.
+    #[inline(always)]
+    fn mark(&mut self, net: usize, place: Place, pins: u32) {
+        let (at, bit) = (self.at(net, place.x.into()), place.bit);
+        let set = |word: W, on: bool| word.wide() & !(1 << bit) | u64::from(on) << bit;
+        let some = set(self.words[at], pins > 0);
+        self.words[at] = W::narrow(some);
+        let one = &mut self.words[at + W::apart(self.stride)];
+        *one = W::narrow(set(*one, pins == 1));
+        let columns = &mut self.heads[net].columns;
+        *columns = *columns & !(1 << place.x) | u64::from(some != 0) << place.x;
     }
 
     /// Pins of a net on a core, at least `enough` if there are so many.
     #[inline]
     fn pins_on(&self, net: usize, core: u16, enough: u32) -> u32 {
-        self.counts.get(net * self.load.len() + core as usize).copied().unwrap_or_else(|| {
+        let counted = self.counts.get(net * self.load.len() + core as usize);
+        counted.map(|count| u32::from(*count)).unwrap_or_else(|| {
             let there = self.problem.pins.row(net).iter().filter(|pin| self.core[**pin as usize] == core);
             there.take(enough as usize).count() as u32
         })
@@ -361,7 +428,7 @@ impl<'a, W: Word, M: Metric> State<'a, W, M> {
         let visits = 12
             + self.problem.received.row(v as usize).len() as u64
             + 2 * (self.problem.sent.row(v as usize).len() * self.grid.width) as u64;
-        if self.is_large() { 3 * visits } else { visits }
+        self.visit * visits
     }
 }
 

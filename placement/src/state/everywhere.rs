@@ -71,18 +71,48 @@ const ADDABLE: usize = 1000;
 /// A byte, eight times.
 const EVERY: u64 = 0x0101_0101_0101_0101;
 
-/// Adds what a pin on each core adds to the tree of a source at `from`; a byte of `some` is a column.
-#[inline(always)]
-fn add_everywhere(sums: &mut [u32; 64], some: u64, columns: u64, rate: u32, from: Place) {
-    let mut links = [0; 64];
-    let own = some | EVERY << from.bit;
-    let across = ADDED[(columns as u8 | 1 << from.x) as usize];
-    for x in 0..8 {
-        let column = ADDED[(own >> (8 * x) & 255) as usize] + (across >> (8 * x) & 255) * EVERY;
-        links[8 * x..8 * x + 8].copy_from_slice(&column.to_le_bytes());
+/// What pins add, by column and row, and by column.
+struct Sums {
+    up: [u32; 64],
+    across: [u32; 8],
+}
+
+impl Sums {
+    const NONE: Self = Self { up: [0; 64], across: [0; 8] };
+
+    /// Adds what a pin on each core adds to the tree of a source at `from`; a byte of `some` is a column.
+    #[inline(always)]
+    fn add(&mut self, some: u64, columns: u64, rate: u32, from: Place) {
+        let own = some | EVERY << from.bit;
+        let mut links = [0; 64];
+        for (x, links) in links.chunks_exact_mut(8).enumerate() {
+            links.copy_from_slice(&ADDED[(own >> (8 * x) & 255) as usize].to_le_bytes());
+        }
+        let across = ADDED[(columns as u8 | 1 << from.x) as usize].to_le_bytes();
+        // Where the bytes are known to lie in memory, they are widened eight at once.
+        let (links, across) = std::hint::black_box((&links, &across));
+        for (sum, links) in self.up.iter_mut().zip(links) {
+            *sum = sum.wrapping_add(rate.wrapping_mul(u32::from(*links)));
+        }
+        for (sum, links) in self.across.iter_mut().zip(across) {
+            *sum = sum.wrapping_add(rate.wrapping_mul(u32::from(*links)));
+        }
     }
-    for (sum, links) in sums.iter_mut().zip(std::hint::black_box(&links)) {
-        *sum = sum.wrapping_add(rate.wrapping_mul(u32::from(*links)));
+
+    /// Adds these, times a factor, to costs by column and row.
+    #[inline(always)]
+    fn add_to(&self, costs: &mut [i64; 64], factor: i64) {
+        for ((costs, up), across) in costs.chunks_exact_mut(8).zip(self.up.chunks_exact(8)).zip(&self.across) {
+            costs.iter_mut().zip(up).for_each(|(cost, up)| *cost += factor * i64::from(up + across));
+        }
+    }
+
+    /// What a pin on each core adds to the tree of one source.
+    #[inline(always)]
+    fn of(some: u64, columns: u64, from: Place) -> Self {
+        let mut sums = Self::NONE;
+        sums.add(some, columns, 1, from);
+        sums
     }
 }
 
@@ -91,37 +121,32 @@ fn everywhere<W: Word, M: Metric>(state: &State<'_, W, M>, v: u32, costs: &mut [
     let here = state.places[state.core[v as usize] as usize];
     let (ax, off) = (usize::from(here.x), 1u64 << (8 * here.x + here.bit));
     *costs = [0; 64];
-    let pins = |net: usize| W::row(&state.some[net * state.stride..][..8]);
+    let pins = |net: usize| W::row(&state.words[state.at(net, 0)..]);
     // Columns of a net without the vertex's own pin, and which have pins.
     let without = |net: usize| {
-        let one = state.one[net * state.stride + ax].wide() << (8 * ax) & off;
+        let one = state.one(net, ax) << (8 * ax) & off;
         let some = pins(net) & !one;
         (some, state.heads[net].columns & !(u64::from(some >> (8 * ax) & 255 == 0) << ax))
     };
     for nets in state.problem.received.row(v as usize).chunks(ADDABLE) {
-        let mut sums = [0u32; 64];
+        let mut sums = Sums::NONE;
         for &net in nets {
             let net = net as usize;
             let (some, columns) = without(net);
             let head = &state.heads[net];
             if head.rate.wrapping_sub(1) < MOST_RATE {
-                add_everywhere(&mut sums, some, columns, head.rate, head.source);
+                sums.add(some, columns, head.rate, head.source);
                 continue;
             }
             // Several sources, or joined ones, can be more than 32 bits hold; such nets are few.
-            let mut add = |rate: i64, from: Place| {
-                let mut own = [0u32; 64];
-                add_everywhere(&mut own, some, columns, 1, from);
-                costs.iter_mut().zip(&own).for_each(|(cost, links)| *cost += rate * i64::from(*links));
-            };
             if head.rate > 0 {
-                add(head.rate.into(), head.source);
+                Sums::of(some, columns, head.source).add_to(costs, head.rate.into());
             }
             for &(core, rate) in &state.many[net] {
-                add(rate as i64, state.places[core as usize]);
+                Sums::of(some, columns, state.places[core as usize]).add_to(costs, rate as i64);
             }
         }
-        costs.iter_mut().zip(&sums).for_each(|(cost, sum)| *cost += i64::from(*sum));
+        sums.add_to(costs, 1);
     }
     for sent in state.problem.sent.row(v as usize) {
         let net = sent.net as usize;
@@ -130,11 +155,7 @@ fn everywhere<W: Word, M: Metric>(state: &State<'_, W, M>, v: u32, costs: &mut [
         if sent.is_pin {
             // Its pins were counted as if the source stayed.
             (some, columns) = without(net);
-            let mut links = [0u32; 64];
-            add_everywhere(&mut links, some, columns, 1, here);
-            for (cost, links) in costs.iter_mut().zip(&links) {
-                *cost -= rate * i64::from(*links);
-            }
+            Sums::of(some, columns, here).add_to(costs, -rate);
         }
         let up: u64 = some.to_le_bytes().iter().map(|bits| SPAN[usize::from(*bits)]).sum();
         let across = SPAN[usize::from(columns as u8)].to_le_bytes();
