@@ -29,9 +29,9 @@ CASES = {
     "small-cycle-packet": (RANDOM.format(1024, 8, 100, 0), 20, 20, "cycle", "packet"),
     "medium-simple": (RANDOM.format(16384, 64, 100, 0) + " --simple", 20, 20, "simple", "analytic"),
     "medium": (RANDOM.format(16384, 64, 100, 0), 20, 20, "detailed", "packet"),
-    "medium-cycle": (RANDOM.format(16384, 64, 100, 0), 2, 2, "cycle", "packet"),
+    "medium-cycle": (RANDOM.format(16384, 64, 100, 0), 8, 8, "cycle", "packet"),
     "medium-8": (RANDOM.format(16384, 64, 100, 8), 100, 100, "detailed", "packet"),
-    "medium-8-cycle": (RANDOM.format(16384, 64, 100, 8), 2, 2, "cycle", "packet"),
+    "medium-8-cycle": (RANDOM.format(16384, 64, 100, 8), 8, 8, "cycle", "packet"),
     "large": (RANDOM.format(131072, 128, 100, 0), 5, 5, "detailed", "packet"),
     "gesture": ("gesture", 200, 200, "detailed", "packet"),
 }
